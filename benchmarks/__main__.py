@@ -1,0 +1,6 @@
+"""Run every benchmark with its defaults."""
+
+from benchmarks import lives
+
+if __name__ == "__main__":
+    lives.main()

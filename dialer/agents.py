@@ -1,0 +1,65 @@
+"""What talks to the people called, as operators handle it: add, look at."""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from dialer.errors import NotFoundError, UsageError
+from dialer.model import Agent, AgentKind
+from dialer.ports import Row, Tx
+from dialer.suggestions import close_matches, did_you_mean
+
+_SECRETS: Final = frozenset({"password"})
+
+
+async def add(tx: Tx, name: str, agent: Agent, now: int) -> int:
+    """Add an agent whose target and options the carrier's side has found to be good; its id.
+
+    Raises UsageError for a name that is taken.
+    """
+    if not name.strip():
+        raise UsageError("an agent needs a name")
+    if await tx.row("agent_by_name", name=name) is not None:
+        raise UsageError(f"there is an agent {name!r} already; choose another name")
+    options = json.dumps(dict(agent.options))
+    return int(
+        await tx.value(
+            "add_agent", name=name, kind=agent.kind, target=agent.target, options=options, now=now
+        )
+    )
+
+
+async def add_message(tx: Tx, name: str, text: str, now: int) -> int:
+    """Add an agent that speaks *text*, named *name* or, where that is taken, much like it."""
+    if not text.strip():
+        raise UsageError("there is nothing to say: the text is empty")
+    taken = {row["name"] for row in await listed(tx)}
+    number = 1
+    free = name
+    while free in taken:
+        number += 1
+        free = f"{name} {number}"
+    return await add(tx, free, Agent(AgentKind.MESSAGE, text, {}), now)
+
+
+async def find(tx: Tx, name: str) -> Row:
+    """The agent of that name; raises NotFoundError with the closest one."""
+    row = await tx.row("agent_by_name", name=name)
+    if row is None:
+        names = [each["name"] for each in await listed(tx)]
+        raise NotFoundError(
+            f"there is no agent {name!r}{did_you_mean(close_matches(name, names))}",
+            next_step="dialer agents list",
+        )
+    return row
+
+
+async def listed(tx: Tx) -> Sequence[Row]:
+    """Every agent, oldest first, with how many campaigns it serves."""
+    return await tx.rows("list_agents")
+
+
+def shown_options(row: Row) -> dict[str, str]:
+    """An agent's options as they may be printed: secrets only say that they are set."""
+    options: dict[str, str] = json.loads(row["options"])
+    return {name: "set" if name in _SECRETS else value for name, value in options.items()}

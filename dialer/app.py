@@ -1,0 +1,183 @@
+"""The composition root: the only place that puts adapters and use cases together."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from dialer.attempts import Attempts
+from dialer.batching import Batcher
+from dialer.calls import Calls, CallTimes
+from dialer.carriers.twilio import TwilioCarrier
+from dialer.carriers.twilio_callbacks import TwilioCallbacks
+from dialer.carriers.twilio_config import TwilioConfig
+from dialer.claims import AccountLimits, Claims, ClaimTimes
+from dialer.clock import SystemClock
+from dialer.dispatcher import Dispatcher
+from dialer.errands import Errands
+from dialer.health import Health
+from dialer.holiday_calendars import public_holidays
+from dialer.jobs import Jobs, nightly
+from dialer.launcher import Launcher
+from dialer.leases import Lease
+from dialer.plans import Plans
+from dialer.ports import Carrier, Clock, Ids, Rng
+from dialer.randomness import SystemIds, system_rng
+from dialer.reaper import Reaper
+from dialer.scripts import Scripts
+from dialer.settings import Settings
+from dialer.store.exclusive import sole_daemon
+from dialer.store.opening import AnyDatabase, opened
+from dialer.web.app import create_app
+from dialer.web.services import WebServices
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that dials, put together; see ``daemon.py`` for how it runs."""
+
+    clock: Clock
+    database: AnyDatabase
+    batcher: Batcher
+    calls: Calls
+    launcher: Launcher
+    dispatcher: Dispatcher
+    reaper: Reaper
+    lease: Lease
+    errands: Errands
+    times: CallTimes
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A daemon's parts."""
+
+    settings: Settings
+    engine: Engine
+    jobs: Jobs
+    web: FastAPI
+    carrier: Carrier
+
+
+def engine_from(
+    settings: Settings,
+    database: AnyDatabase,
+    carrier: Carrier,
+    *,
+    clock: Clock,
+    rng: Rng,
+    ids: Ids,
+    lease: Lease,
+) -> Engine:
+    """Assemble the engine around ports; *lease* is acquired already."""
+    times = CallTimes(
+        request_timeout_s=settings.request_timeout_s,
+        accept_bound_s=settings.accept_bound_s,
+        list_bound_s=settings.list_bound_s,
+        quarantine_s=settings.quarantine_s,
+    )
+    attempts = Attempts(sole=not settings.is_postgres)
+    batcher = Batcher(database, on_rollback=attempts.forget)
+    plans = Plans(public_holidays)
+    calls = Calls(clock, rng, batcher, attempts, plans, times)
+    claims = Claims(
+        clock,
+        ids,
+        lease.daemon_id,
+        attempts,
+        AccountLimits(settings.calls_per_second, settings.max_concurrent),
+        ClaimTimes(
+            look_ahead_s=settings.look_ahead_s,
+            patience_s=settings.patience_s,
+            answer_s=settings.request_timeout_s + settings.accept_bound_s,
+        ),
+    )
+    launcher = Launcher(clock, database, batcher, calls, carrier, lease)
+    dispatcher = Dispatcher(
+        clock,
+        database,
+        batcher,
+        plans,
+        claims,
+        launcher,
+        control_poll_s=settings.control_poll_s,
+        explain_s=settings.explain_s,
+    )
+    reaper = Reaper(
+        clock, database, batcher, calls, carrier, lease, times, sweep_s=settings.sweep_s
+    )
+    errands = Errands(
+        carrier, lambda attempt_id: f"{settings.public_url}/twilio/message/{attempt_id}"
+    )
+    launcher.attach(dispatcher)
+    calls.subscribe(dispatcher.nudge, errands.add)
+    return Engine(
+        clock=clock,
+        database=database,
+        batcher=batcher,
+        calls=calls,
+        launcher=launcher,
+        dispatcher=dispatcher,
+        reaper=reaper,
+        lease=lease,
+        errands=errands,
+        times=times,
+    )
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[App]:
+    """Put a live daemon together; its connections close when the block ends."""
+    settings.require_carrier()
+    clock, rng = SystemClock(settings.scale), system_rng()
+    async with AsyncExitStack() as stack:
+        if not settings.is_postgres:
+            stack.enter_context(sole_daemon(Path(settings.database)))
+        database = await stack.enter_async_context(
+            opened(settings.database, rng, busy_timeout_s=settings.busy_timeout_s)
+        )
+        config = carrier_config(settings)
+        carrier = await stack.enter_async_context(TwilioCarrier(config, clock))
+        lease = Lease(
+            clock,
+            database,
+            name=f"{socket.gethostname()}:{os.getpid()}",
+            lease_s=settings.lease_s,
+            sole=not settings.is_postgres,
+        )
+        await lease.acquire()
+        engine = engine_from(
+            settings, database, carrier, clock=clock, rng=rng, ids=SystemIds(), lease=lease
+        )
+        scripts = Scripts(database, settings.call_time_limit_s)
+        web = create_app(
+            WebServices(
+                door=TwilioCallbacks(config),
+                clock=clock,
+                receive=engine.calls.receive,
+                script=scripts.of,
+                health=Health(clock, database, engine.dispatcher, lease).checks,
+            )
+        )
+        jobs = Jobs(clock, [nightly("maintain", database.maintain, hour=3, minute=17)])
+        yield App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
+
+
+def carrier_config(settings: Settings) -> TwilioConfig:
+    """What the Twilio adapter needs of the settings."""
+    return TwilioConfig(
+        account_sid=settings.twilio_account_sid,
+        auth_token=settings.twilio_auth_token.get_secret_value(),
+        previous_auth_token=settings.twilio_auth_token_previous.get_secret_value(),
+        api_key=settings.twilio_api_key,
+        api_secret=settings.twilio_api_secret.get_secret_value(),
+        base_url=settings.twilio_base_url,
+        public_url=settings.public_url,
+        timeout_s=settings.request_timeout_s,
+        time_limit_s=settings.call_time_limit_s,
+        webhook_overrides=settings.webhook_overrides,
+    )

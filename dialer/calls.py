@@ -1,0 +1,477 @@
+"""What becomes of a call: the only writer of attempts and of the members they move.
+
+Theory of operation. News of a call — the answer to the request, a callback, a look-up — arrives
+as a typed operation. News from outside goes to the inbox first and is durable before it is
+acknowledged; folding it is a second step that may be repeated, reordered or interrupted without
+harm, because facts are a join and moves are compare-and-set. A call that is over leaves its
+member ``called`` until the campaign's completion timeout has passed: until then a late verdict
+may still refine the outcome. Then the retry policy decides, once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from dialer.attempts import AttemptRecord, Attempts, event_from
+from dialer.batching import Batcher
+from dialer.errors import StoreError
+from dialer.model import (
+    AttemptId,
+    CallEvent,
+    CallSid,
+    CampaignId,
+    CarrierStatus,
+    EventSource,
+    FailReason,
+    MemberId,
+    OnMachine,
+)
+from dialer.outcomes import certainly_invalid, greeting_is_over, merge, outcome_of
+from dialer.plans import CampaignPlan, Plans
+from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
+from dialer.states import (
+    AttemptEvent,
+    AttemptState,
+    CampaignStatus,
+    MemberEvent,
+    MemberState,
+    advance_member,
+)
+from retries.outcome import Outcome
+from retries.policy import Decision, GiveUp, RetryAt
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+
+#: An answered call shorter than this was no conversation: nobody says more than hello in it.
+CONVERSATION_MIN_S: Final = 5
+#: A call should have been reported over by its ring timeout and this; then the carrier is asked.
+REPORT_GRACE_S: Final = 60
+#: Members whose outcome became final are settled in portions of this size.
+SETTLE_BATCH: Final = 200
+
+_CALLED_OFF: Final = frozenset({CampaignStatus.CANCELLED, CampaignStatus.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimes:
+    """How long doubt lasts; the assumptions A1 and A2 of ``docs/explanation/promises.md``."""
+
+    request_timeout_s: float  # after this we stop waiting for the carrier's answer
+    accept_bound_s: float  # A1: accepted within this time of sending, or never
+    list_bound_s: float  # A2: an accepted call is listed within this time
+    quarantine_s: float  # before a member is called again whose daemon was believed dead
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """A machine answered and the campaign does not talk to machines."""
+
+    sid: CallSid
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveMessage:
+    """A machine's greeting is over and the campaign leaves a message."""
+
+    sid: CallSid
+    attempt_id: AttemptId
+
+
+Action = HangUp | LeaveMessage
+
+
+class Calls:
+    """Handlers for everything that happens to attempts after their intent."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: Rng,
+        batcher: Batcher,
+        attempts: Attempts,
+        plans: Plans,
+        times: CallTimes,
+    ) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._batcher = batcher
+        self._attempts = attempts
+        self._plans = plans
+        self._times = times
+        self._on_change: Callable[[CampaignId], None] = lambda _: None
+        self._on_action: Callable[[Action], None] = lambda _: None
+
+    def subscribe(
+        self, on_change: Callable[[CampaignId], None], on_action: Callable[[Action], None]
+    ) -> None:
+        """Tell who wants to know when a campaign has room again, and who acts on verdicts."""
+        self._on_change = on_change
+        self._on_action = on_action
+
+    # -- news from outside -----------------------------------------------------------------------
+
+    async def receive(self, *events: CallEvent) -> None:
+        """Take news of calls: in the inbox and folded when this returns, in one commit.
+
+        News that cannot be folded stays in the inbox, durable and unfolded, for the next start:
+        what the carrier told us is never lost to a fault of ours.
+        """
+        try:
+            await self._batcher.apply(self._take_in, events)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("event.parked", attempts=[event.attempt_id for event in events])
+            await self._batcher.apply(self._park, events)
+
+    def accepted(self, attempt_id: AttemptId, sid: CallSid) -> None:
+        """The carrier named its call in its answer; durable soon, and not waited for."""
+        self._batcher.post(self._fold, [self._request_answered(attempt_id, sid)])
+
+    async def adopt(self, attempt_id: AttemptId, sid: CallSid) -> None:
+        """The carrier's list showed the call of an attempt in doubt."""
+        await self._batcher.apply(self._fold, [self._request_answered(attempt_id, sid)])
+
+    def _request_answered(self, attempt_id: AttemptId, sid: CallSid) -> CallEvent:
+        return CallEvent(attempt_id, sid, EventSource.REQUEST, self._clock.now())
+
+    async def refold(self, tx: Tx) -> int:
+        """Queue what an earlier process took in but did not fold; returns how much that was."""
+        rows = await tx.rows("unfolded_events", limit=1_000_000)
+        for row in rows:
+            self._batcher.post(self._refold, [event_from(row)])
+        return len(rows)
+
+    async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
+        verdicts = await self._fold(tx, events)
+        now = self._clock.now()
+        rows = zip(events, verdicts, strict=True)
+        await tx.many("add_events", [_event_params(event, now, told) for event, told in rows])
+        return [None] * len(events)
+
+    async def _park(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
+        await tx.many("add_events", [_event_params(event, None, None) for event in events])
+        return [None] * len(events)
+
+    async def _refold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
+        now = self._clock.now()
+        rows = zip(events, await self._fold(tx, events), strict=True)
+        await tx.many(
+            "mark_folded",
+            [
+                {"attempt_id": e.attempt_id, "news": e.news, "verdict": told, "now": now}
+                for e, told in rows
+            ],
+        )
+        return [None] * len(events)
+
+    async def _fold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[str]:
+        """Fold *events* into their attempts; returns what each amounted to."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, {event.attempt_id for event in events})
+        verdicts = []
+        for event in events:
+            record = records.get(event.attempt_id)
+            if record is None:
+                verdicts.append("unknown attempt")
+            else:
+                verdicts.append(self._fold_one(record, event, now))
+        await self._attempts.save(tx, records.values(), now)
+        return verdicts
+
+    def _fold_one(self, record: AttemptRecord, event: CallEvent, now: int) -> str:
+        """Change *record* by *event*; returns what it amounted to, for the inbox."""
+        if record.facts.sid not in (None, event.sid) or record.state is AttemptState.RELEASED:
+            # One attempt, two calls: the promise that must never break. Nothing is guessed.
+            log.error("call.conflict", attempt=record.id, sid=record.facts.sid, other=event.sid)
+            return "conflict"
+        merged = merge(record.facts, event)
+        news = merged != record.facts
+        record.facts = merged
+        if record.state in (AttemptState.INTENT, AttemptState.UNKNOWN, AttemptState.NOT_PLACED):
+            self._accept(record, now)
+            news = True
+        if record.state is AttemptState.PLACED and merged.final:
+            self._end(record, now)
+        elif record.state is AttemptState.ENDED:
+            record.outcome = outcome_of(merged, record.amd)
+            record.changed = news
+        if news:
+            self._act(record, event)
+        return "folded" if news else "repeat"
+
+    def _act(self, record: AttemptRecord, event: CallEvent) -> None:
+        if event.source is not EventSource.AMD or record.facts.final:
+            return
+        outcome = outcome_of(replace(record.facts, status=CarrierStatus.COMPLETED), record.amd)
+        if outcome is Outcome.FAX or (
+            outcome is Outcome.MACHINE and record.on_machine is OnMachine.HANG_UP
+        ):
+            self._on_action(HangUp(event.sid))
+        elif record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
+            self._on_action(LeaveMessage(event.sid, record.id))
+
+    # -- the answer to our request ---------------------------------------------------------------
+
+    async def doubted(self, tx: Tx, ops: Sequence[tuple[AttemptId, str]]) -> list[None]:
+        """Nobody knows whether there is a call: look for it, once the bound has passed."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, (attempt_id for attempt_id, _ in ops))
+        for attempt_id, why in ops:
+            record = records[attempt_id]
+            if record.state is AttemptState.INTENT:  # a callback may have beaten us to it
+                record.advance(AttemptEvent.DOUBT)
+                record.detail = why
+                record.check_at = self._first_look_at(record.intent_at)
+                log.warning("call.doubted", attempt=record.id, why=why)
+        await self._attempts.save(tx, records.values(), now)
+        return [None] * len(ops)
+
+    async def refused(self, tx: Tx, ops: Sequence[tuple[AttemptId, Refused]]) -> list[None]:
+        """The carrier said no for certain: the attempt is over and nobody was disturbed."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, (attempt_id for attempt_id, _ in ops))
+        for attempt_id, refusal in ops:
+            record = records[attempt_id]
+            if record.state is not AttemptState.INTENT:
+                log.error("call.conflict", attempt=record.id, refused=refusal.code)
+                continue
+            record.advance(AttemptEvent.REFUSE)
+            record.detail = f"refused: {refusal.code}: {refusal.message}"
+            record.facts = replace(record.facts, error_code=refusal.code)
+            await self._without_call(tx, record, _outcome_of_refusal(refusal), now, refusal.kind)
+        await self._attempts.save(tx, records.values(), now)
+        return [None] * len(ops)
+
+    async def released(
+        self, tx: Tx, ops: Sequence[tuple[AttemptId, str, int | None]]
+    ) -> list[None]:
+        """Not a byte left: the claim goes back uncounted, due again at the time given, if any."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, (attempt_id for attempt_id, _, _ in ops))
+        for attempt_id, why, due_at in ops:
+            record = records[attempt_id]
+            if record.state is not AttemptState.INTENT:
+                continue
+            record.advance(AttemptEvent.RELEASE)
+            record.detail, record.closed_at, record.calls_back = why, now, 1
+            member = record.member
+            if member.follows and member.state is MemberState.DIALING:
+                again = member.attempts or member.not_placed
+                member.advance(MemberEvent.RELEASE_RETRY if again else MemberEvent.RELEASE)
+                member.next_at = member.next_at if due_at is None else due_at
+            self._on_change(record.campaign_id)
+        await self._attempts.save(tx, records.values(), now)
+        return [None] * len(ops)
+
+    async def absent(self, tx: Tx, ops: Sequence[AttemptId]) -> list[None]:
+        """Looked for after the bound and not there: no call came about."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, ops)
+        for attempt_id in ops:
+            record = records[attempt_id]
+            if record.state is AttemptState.UNKNOWN:
+                record.advance(AttemptEvent.ABSENT)
+                await self._without_call(tx, record, Outcome.NOT_PLACED, now)
+        await self._attempts.save(tx, records.values(), now)
+        return [None] * len(ops)
+
+    # -- moves -----------------------------------------------------------------------------------
+
+    def _first_look_at(self, intent_at: int) -> int:
+        wait_s = self._times.request_timeout_s + self._times.accept_bound_s
+        return intent_at + int(wait_s * MS)
+
+    def _accept(self, record: AttemptRecord, now: int) -> None:
+        late = record.state is AttemptState.NOT_PLACED
+        record.advance(AttemptEvent.ACCEPT)
+        record.check_at = now + (record.ring_timeout_s + REPORT_GRACE_S) * MS
+        record.checks = 0
+        if not late:
+            return
+        log.warning("call.found_late", attempt=record.id, sid=record.facts.sid)
+        record.closed_at, record.outcome, record.calls_back = None, None, -1
+        member = record.member
+        if member.follows and member.state in (
+            MemberState.PENDING,
+            MemberState.RETRY,
+            MemberState.FAILED,
+        ):
+            member.advance(MemberEvent.FOUND)
+            member.reason = None
+            member.absent -= 1
+
+    def _end(self, record: AttemptRecord, now: int) -> None:
+        record.advance(AttemptEvent.END)
+        record.closed_at = now
+        record.outcome = outcome_of(record.facts, record.amd)
+        member = record.member
+        if member.follows and member.state is MemberState.DIALING:
+            member.advance(MemberEvent.END)
+            member.next_at = now + record.completion_timeout_s * MS
+            member.counted = 1
+        log.info(
+            "call.ended",
+            attempt=record.id,
+            campaign=record.campaign_id,
+            member=member.id,
+            sid=record.facts.sid,
+            outcome=record.outcome,
+            talk_s=record.facts.duration_s,
+        )
+        self._on_change(record.campaign_id)
+
+    async def _without_call(
+        self,
+        tx: Tx,
+        record: AttemptRecord,
+        outcome: Outcome,
+        now: int,
+        refusal: Refusal | None = None,
+    ) -> None:
+        """Close an attempt that became no call, and let the policy decide about its member."""
+        record.closed_at, record.outcome, record.calls_back = now, outcome, 1
+        member = record.member
+        if not member.follows or member.state is not MemberState.DIALING:
+            return
+        plan = await self._plans.of(tx, record.campaign_id)
+        if refusal is Refusal.DESTINATION:
+            member.reason = FailReason.DESTINATION_NOT_ALLOWED
+            member.advance(MemberEvent.FAIL)
+        elif plan.status in _CALLED_OFF:
+            member.reason = FailReason.CANCELLED
+            member.advance(MemberEvent.FAIL)
+        else:
+            quarantine_at = self._quarantine_ends_at(record)
+            decision = plan.policy.decide(
+                outcome,
+                max(member.attempts, 0 if outcome is Outcome.NOT_PLACED else 1),
+                now,
+                self._rng.random(),
+                plan.hours.next_open,
+                rejections=member.rejections,
+                unplaced=member.not_placed,
+                not_before_at=quarantine_at,
+            )
+            member.absent = 1 if outcome is Outcome.NOT_PLACED else 0
+            _apply(decision, record)
+        member.last_outcome = outcome
+        log.info("call.not_made", attempt=record.id, outcome=outcome, detail=record.detail)
+        self._on_change(record.campaign_id)
+
+    def _quarantine_ends_at(self, record: AttemptRecord) -> int | None:
+        """A daemon we believed dead may wake and send: nobody dials its callees for a while."""
+        if record.taken_over_at is None:
+            return None
+        return record.intent_at + int(self._times.quarantine_s * MS)
+
+    # -- when the completion timeout has passed ---------------------------------------------------
+
+    async def settle(self) -> int:
+        """Decide about every member whose outcome is final now; returns how many there were."""
+        total = 0
+        while True:
+            (settled,) = await self._batcher.apply(self._settle, [None])
+            total += settled
+            if settled < SETTLE_BATCH:
+                return total
+
+    async def _settle(self, tx: Tx, ops: Sequence[None]) -> list[int]:
+        now = self._clock.now()
+        rows = await tx.rows("outcomes_due", now=now, limit=SETTLE_BATCH)
+        plans = {id_: await self._plans.of(tx, id_) for id_ in {r["campaign_id"] for r in rows}}
+        moves = [self._settled(row, plans[row["campaign_id"]], now) for row in rows]
+        await tx.many("move_members", moves)
+        for campaign_id in plans:
+            self._on_change(campaign_id)
+        return [len(rows)] * len(ops)
+
+    def _settled(self, row: Row, plan: CampaignPlan, now: int) -> dict[str, object]:
+        outcome = Outcome(row["outcome"])
+        event, next_at, reason = self._final_move(row, outcome, plan, now)
+        state = advance_member(MemberState.CALLED, event)
+        log.info("member.settled", member=row["id"], outcome=outcome, state=state, reason=reason)
+        return {
+            "member_id": MemberId(row["id"]),
+            "attempt_id": row["attempt_id"],
+            "was": MemberState.CALLED.value,
+            "state": state.value,
+            "next_at": next_at,
+            "counted": 0,
+            "rejected": int(outcome is Outcome.REJECTED),
+            "absent": 0,
+            "reason": reason and reason.value,
+            "outcome": outcome.value,
+            "now": now,
+        }
+
+    def _final_move(
+        self, row: Row, outcome: Outcome, plan: CampaignPlan, now: int
+    ) -> tuple[MemberEvent, int, FailReason | None]:
+        if outcome is Outcome.HUMAN:
+            talked = row["duration_s"] is None or row["duration_s"] >= CONVERSATION_MIN_S
+            return (MemberEvent.COMPLETE if talked else MemberEvent.NO_TALK), now, None
+        if plan.status in _CALLED_OFF:
+            return MemberEvent.CANCEL, now, FailReason.CANCELLED
+        decision = plan.policy.decide(
+            self._as_seen(row, outcome),
+            row["attempts"],
+            now,
+            self._rng.random(),
+            plan.hours.next_open,
+            rejections=row["rejections"],
+            unplaced=row["not_placed"],
+        )
+        if isinstance(decision, RetryAt):
+            return MemberEvent.RETRY, decision.at, None
+        if outcome is Outcome.MACHINE:
+            return MemberEvent.NO_TALK, now, None
+        return MemberEvent.FAIL, now, FailReason(decision.reason.value)
+
+    @staticmethod
+    def _as_seen(row: Row, outcome: Outcome) -> Outcome:
+        """A number that only a SIP code condemns gets a second sighting before it is given up."""
+        first = outcome is Outcome.INVALID_NUMBER and row["previous_outcome"] != outcome
+        if first and not certainly_invalid(row["error_code"]):
+            return Outcome.CARRIER_FAILED
+        return outcome
+
+
+def _apply(decision: Decision, record: AttemptRecord) -> None:
+    member = record.member
+    match decision:
+        case RetryAt(at=at):
+            member.next_at = at
+            member.advance(MemberEvent.RETRY)
+        case GiveUp(reason=reason):
+            member.reason = FailReason(reason.value)
+            member.advance(MemberEvent.FAIL)
+
+
+def _outcome_of_refusal(refusal: Refused) -> Outcome:
+    return Outcome.INVALID_NUMBER if refusal.kind is Refusal.BAD_NUMBER else Outcome.NOT_PLACED
+
+
+def _event_params(
+    event: CallEvent, folded_at: int | None, verdict: str | None
+) -> dict[str, object]:
+    return {
+        "attempt_id": event.attempt_id,
+        "sid": event.sid,
+        "source": event.source.value,
+        "status": event.status and event.status.value,
+        "sequence": event.sequence,
+        "occurred_at": event.occurred_at,
+        "duration_s": event.duration_s,
+        "sip_code": event.sip_code,
+        "error_code": event.error_code,
+        "answered_by": event.answered_by,
+        "received_at": event.received_at,
+        "news": event.news,
+        "folded_at": folded_at,
+        "verdict": verdict,
+    }

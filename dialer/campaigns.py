@@ -1,0 +1,176 @@
+"""Campaigns as operators handle them: make, start, pause, end, look at."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dialer.errors import NotFoundError, UsageError, WrongStateError
+from dialer.model import AmdMode, CampaignId, OnMachine
+from dialer.ports import Row, Tx
+from dialer.states import CampaignEvent, CampaignStatus, advance_campaign
+from dialer.suggestions import close_matches, did_you_mean
+from retries.outcome import Outcome
+from retries.policy import Policy
+from rotation.strategies import Strategy
+
+MS: Final = 1000
+
+_CURES: Final[Mapping[CampaignEvent, Mapping[CampaignStatus, str]]] = {
+    CampaignEvent.START: {CampaignStatus.PAUSED: "dialer campaign resume"},
+    CampaignEvent.RESUME: {CampaignStatus.DRAFT: "dialer campaign start"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCampaign:
+    """What an operator may say about a campaign; the defaults are the product's."""
+
+    name: str
+    agent_id: int
+    numbers: Sequence[tuple[int, int]]  # (number id, weight)
+    schedule_id: int | None = None
+    start_at: int | None = None
+    notes: str = ""
+    strategy: Strategy = Strategy.ROUND_ROBIN
+    spam_threshold: float = 7
+    max_calls_per_day: int = 100
+    stay_on_number: bool = True
+    call_interval_s: float = 10
+    max_concurrent: int = 10
+    ring_timeout_s: int = 30
+    amd: AmdMode = AmdMode.CARRIER
+    on_machine: OnMachine = OnMachine.HANG_UP
+    max_retries: int = 2
+    retry_intervals_s: tuple[int, ...] = (3600,)
+    retry_rules: Mapping[Outcome, tuple[int, ...]] = field(default_factory=dict)
+    completion_timeout_s: int = 900
+
+    def check(self) -> None:
+        """Raise UsageError naming the first field whose value is out of bounds."""
+        for name, value, least, most in (
+            ("spam threshold", self.spam_threshold, 1, 9),
+            ("max calls per day", self.max_calls_per_day, 1, 1000),
+            ("call interval", self.call_interval_s, 0, 86_400),
+            ("max concurrent", self.max_concurrent, 1, 10_000),
+            ("ring timeout", self.ring_timeout_s, 5, 120),
+            ("completion timeout", self.completion_timeout_s, 0, 30 * 86_400),
+        ):
+            if not least <= value <= most:
+                raise UsageError(f"{name}: {value:g} is not between {least} and {most}")
+        if not self.name.strip():
+            raise UsageError("a campaign needs a name")
+        if not self.numbers:
+            raise UsageError(
+                "a campaign needs at least one number to call from",
+                next_step="dialer numbers add +15551234567",
+            )
+        for _, weight in self.numbers:
+            if not 1 <= weight <= 1000:
+                raise UsageError(f"weight: {weight} is not between 1 and 1000")
+        try:
+            Policy(self.max_retries, self.retry_intervals_s, self.retry_rules)
+        except ValueError as error:
+            raise UsageError(f"retries: {error}") from None
+
+
+async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
+    """Add a draft campaign; raises UsageError for values out of bounds or a name that is taken."""
+    new.check()
+    if await tx.row("campaign_by_name", name=new.name) is not None:
+        raise UsageError(f"there is a campaign {new.name!r} already; choose another name")
+    campaign_id = await tx.value(
+        "add_campaign",
+        name=new.name,
+        status=CampaignStatus.DRAFT,
+        agent_id=new.agent_id,
+        schedule_id=new.schedule_id,
+        start_at=new.start_at,
+        notes=new.notes,
+        strategy=new.strategy,
+        spam_threshold=new.spam_threshold,
+        max_calls_per_day=new.max_calls_per_day,
+        stay_on_number=int(new.stay_on_number),
+        call_interval_ms=round(new.call_interval_s * MS),
+        max_concurrent=new.max_concurrent,
+        ring_timeout_s=new.ring_timeout_s,
+        amd=new.amd,
+        on_machine=new.on_machine,
+        max_retries=new.max_retries,
+        retry_intervals_s=json.dumps(new.retry_intervals_s),
+        retry_rules=json.dumps({str(k): v for k, v in new.retry_rules.items()}),
+        completion_timeout_s=new.completion_timeout_s,
+        now=now,
+    )
+    await tx.many(
+        "add_campaign_number",
+        [
+            {"campaign_id": campaign_id, "number_id": number_id, "weight": weight}
+            for number_id, weight in new.numbers
+        ],
+    )
+    await tx.run("bump_revision")
+    return CampaignId(campaign_id)
+
+
+async def find(tx: Tx, name: str) -> Row:
+    """The campaign of that name or id; raises NotFoundError with the closest name."""
+    row = await tx.row("campaign_by_name", name=name)
+    if row is None and name.isdecimal():
+        row = await tx.row("campaign_plan", campaign_id=int(name))
+    if row is None:
+        names = [each["name"] for each in await tx.rows("campaign_names")]
+        raise NotFoundError(
+            f"there is no campaign {name!r}{did_you_mean(close_matches(name, names))}",
+            next_step="dialer campaign list",
+        )
+    return row
+
+
+async def move(
+    tx: Tx, name: str, event: CampaignEvent, now: int, *, reason: str | None = None
+) -> Row:
+    """Apply *event* to a campaign and return its new row; illegal moves raise, nothing changes."""
+    row = await find(tx, name)
+    was = CampaignStatus(row["status"])
+    try:
+        status = advance_campaign(was, event)
+    except WrongStateError as error:
+        cure = _CURES.get(event, {}).get(was)
+        raise WrongStateError(
+            f"campaign {row['name']!r} is {was}: it cannot {event}",
+            next_step=f"{cure} {row['name']!r}" if cure else "dialer campaign list",
+        ) from error
+    if event is CampaignEvent.START:
+        await _check_startable(tx, row)
+    moved = await tx.run(
+        "move_campaign", campaign_id=row["id"], was=was, status=status, now=now, reason=reason
+    )
+    if not moved:
+        raise WrongStateError(f"campaign {row['name']!r} was changed by somebody else; look again")
+    if event in (CampaignEvent.CANCEL, CampaignEvent.COMPLETE):
+        await tx.run("cancel_members", campaign_id=row["id"], now=now)
+    await tx.run("bump_revision")
+    return await find(tx, row["name"])
+
+
+async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -> None:
+    """Pause an active campaign for a reason of the carrier's; one that is not active stays so."""
+    status = advance_campaign(CampaignStatus.ACTIVE, CampaignEvent.PAUSE)
+    await tx.run(
+        "move_campaign",
+        campaign_id=campaign_id,
+        was=CampaignStatus.ACTIVE,
+        status=status,
+        now=now,
+        reason=why,
+    )
+    await tx.run("bump_revision")
+
+
+async def _check_startable(tx: Tx, row: Row) -> None:
+    if await tx.value("unfinished_member", campaign_id=row["id"]) is None:
+        raise WrongStateError(
+            f"campaign {row['name']!r} has nobody to call",
+            next_step=f"dialer contacts import FILE.csv --campaign {row['name']!r}",
+        )

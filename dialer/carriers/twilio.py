@@ -1,0 +1,296 @@
+"""Calls through Twilio, or a server that speaks its REST API, by way of Twilio's own SDK.
+
+Theory of operation. Twilio has no idempotency key for placing a call, so a *create* is sent at
+most once and never repeated here: whatever happens after the first byte may have left is
+*doubtful* unless the answer says no for certain. Everything else (looking, hanging up) may be
+asked twice without harm, and is, when the trouble may pass.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, Self
+
+from twilio.base import values
+from twilio.rest import Client
+
+from dialer.carriers.twilio_config import TwilioConfig
+from dialer.carriers.twilio_errors import (
+    NOT_FOUND,
+    NOT_IN_PROGRESS,
+    Answer,
+    answer_of,
+    placement_of,
+)
+from dialer.carriers.twilio_http import TwilioHttp, exchange
+from dialer.clock import MS
+from dialer.errors import CredentialsError, DialerError, UnreachableError
+from dialer.model import AmdMode, CallFacts, CallSid, CarrierStatus
+from dialer.ports import (
+    Accepted,
+    CarrierCall,
+    Clock,
+    Doubtful,
+    Order,
+    OwnedNumber,
+    Placement,
+)
+
+#: Pauses before asking again, in seconds; creates are never asked again.
+BACKOFFS_S: Final = (0.25, 1.0)
+#: A pause the carrier asks for is kept only this long, in seconds: somebody waits for the answer.
+MAX_PAUSE_S: Final = 5.0
+
+STATUS_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
+PAGE_SIZE: Final = 1000  # the most Twilio gives at once
+MAX_PAGES: Final = 100
+
+#: The SDK reads another region or edge from the environment and would then ask another host.
+_NO_ENVIRONMENT: Final = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
+
+_NOT_A_DIGIT: Final = re.compile(r"\D")
+
+
+class TwilioCarrier:
+    """The :class:`~dialer.ports.Carrier` of a Twilio account; use it as an async context manager.
+
+    Its connections belong to the loop that enters it.
+    """
+
+    def __init__(
+        self, config: TwilioConfig, clock: Clock, *, backoffs_s: Sequence[float] = BACKOFFS_S
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._backoffs_s = backoffs_s
+        self._http = TwilioHttp(
+            config.base_url,
+            config.credentials,
+            timeout_s=config.timeout_s,
+            max_requests=config.max_requests,
+        )
+        self._client = Client(
+            *config.credentials,
+            config.account_sid,
+            http_client=self._http,
+            environment=_NO_ENVIRONMENT,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._http.__aexit__(*exc_info)
+
+    async def place(self, order: Order) -> Placement:
+        """Ask once. Never raises for what the carrier or the network does, never asks twice."""
+        with exchange(self._clock, order.void_at) as noted:
+            try:
+                call = await self._client.calls.create_async(**self._parameters(order))
+            except Exception as error:
+                return placement_of(error, noted, self._clock.now())
+        if not (isinstance(call.sid, str) and call.sid):
+            return Doubtful(f"HTTP {noted.status}: the answer names no call")
+        return Accepted(CallSid(call.sid))
+
+    async def hang_up(self, sid: CallSid) -> None:
+        """End the call in whatever state it is; a call that is over already is fine."""
+        await self._end(sid, "completed")
+
+    async def cancel(self, sid: CallSid) -> None:
+        """End the call if it is still queued or ringing; no effect on a conversation."""
+        await self._end(sid, "canceled")
+
+    async def redirect(self, sid: CallSid, url: str) -> bool:
+        """Continue the call with the document at *url*; False when the call is over already.
+
+        Repeated only when it was put off unseen: a second redirect would start the document anew.
+        """
+        changed = await self._ask(
+            lambda: self._client.calls(sid).update_async(url=url),
+            benign={NOT_IN_PROGRESS, NOT_FOUND},
+            repeat=lambda answer: answer.throttled,
+        )
+        return changed is not None
+
+    async def fetch(self, sid: CallSid) -> CarrierCall | None:
+        """The call as the carrier knows it, None when it says that it knows none."""
+        call = await self._ask(lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND})
+        return None if call is None else _carrier_call(call, created_at=0)
+
+    async def find(self, to: str, from_: str, since_at: int) -> Sequence[CarrierCall]:
+        """Calls between the two numbers created at or after *since_at*, oldest first.
+
+        The carrier is not asked by time: its filter goes by the start, which a queued call does
+        not have yet. Creation times are whole seconds, so *since_at* counts from its second on;
+        a call whose creation time is unreadable counts as new.
+        """
+        listed = await self._pages(
+            lambda: self._client.calls.page_async(to=to, from_=from_, page_size=PAGE_SIZE)
+        )
+        calls = [_carrier_call(call, created_at=since_at) for call in reversed(listed)]
+        recent = {  # by name: a record moves to the next page when a newer call pushes it there
+            call.sid: call
+            for call in calls
+            if call.created_at // MS >= since_at // MS
+            and _same_number(call.to, to)
+            and _same_number(call.from_, from_)
+        }
+        return sorted(recent.values(), key=lambda call: call.created_at)
+
+    async def owned_numbers(self) -> Sequence[OwnedNumber]:
+        """Every number the account may call from: its own with a voice, and verified ones."""
+        own = await self._pages(
+            lambda: self._client.incoming_phone_numbers.page_async(page_size=PAGE_SIZE)
+        )
+        verified = await self._pages(
+            lambda: self._client.outgoing_caller_ids.page_async(page_size=PAGE_SIZE)
+        )
+        usable = [number for number in own if _has_voice(number)] + verified
+        named = {number.phone_number: number.friendly_name or "" for number in reversed(usable)}
+        return [OwnedNumber(phone, name) for phone, name in reversed(named.items())]
+
+    async def check(self) -> None:
+        """Raise CredentialsError or UnreachableError when the account cannot be used."""
+        await self._ask(lambda: self._client.incoming_phone_numbers.page_async(page_size=1))
+
+    def _parameters(self, order: Order) -> dict[str, object]:
+        """Only what is needed: trial accounts and compatible servers refuse the rest."""
+        attempt_id = order.attempt_id
+        by_carrier = order.amd is AmdMode.CARRIER
+        detection = "DetectMessageEnd" if order.detect_message_end else "Enable"
+        return {
+            "to": order.to,
+            "from_": order.from_,
+            "url": self._config.answer_url(attempt_id),
+            "status_callback": self._config.status_url(attempt_id),
+            "status_callback_event": list(STATUS_EVENTS),
+            "timeout": order.ring_timeout_s,
+            "time_limit": self._config.time_limit_s,
+            "machine_detection": detection if by_carrier else values.unset,
+            "async_amd": "true" if by_carrier else values.unset,  # True would go out as "True"
+            "async_amd_status_callback": (
+                self._config.amd_url(attempt_id) if by_carrier else values.unset
+            ),
+        }
+
+    async def _end(self, sid: CallSid, status: str) -> None:
+        await self._ask(
+            lambda: self._client.calls(sid).update_async(status=status),
+            benign={NOT_IN_PROGRESS, NOT_FOUND},
+        )
+
+    async def _pages(self, first: Callable[[], Awaitable[Any]]) -> list[Any]:
+        """All records of a list. A list without an end is an error: half of one would mislead."""
+        records: list[Any] = []
+        ask = first
+        for _ in range(MAX_PAGES):
+            page, found = await self._ask(partial(_read_page, ask))
+            records += found
+            if page.next_page_url is None:
+                return records
+            ask = page.next_page_async
+        raise UnreachableError(f"{self._config.base_url} answers with a list that does not end")
+
+    async def _ask(
+        self,
+        ask: Callable[[], Awaitable[Any]],
+        *,
+        benign: frozenset[int] | set[int] = frozenset(),
+        repeat: Callable[[Answer], bool] = lambda answer: answer.passing,
+    ) -> Any:
+        """Ask, again after trouble that may pass; None when the carrier's no is *benign*."""
+        backoffs_s = iter(self._backoffs_s)
+        while True:
+            with exchange(self._clock) as noted:
+                try:
+                    return await ask()
+                except Exception as error:
+                    answer = answer_of(error, noted, self._clock.now())
+                    if answer.definite and answer.code in benign:
+                        return None
+                    backoff_s = next(backoffs_s, None)
+                    if backoff_s is None or not repeat(answer):
+                        raise self._trouble(answer) from error
+            await asyncio.sleep(max(backoff_s, min(answer.retry_after_s or 0.0, MAX_PAUSE_S)))
+
+    def _trouble(self, answer: Answer) -> DialerError:
+        if answer.status in {401, 403}:
+            return CredentialsError(
+                f"{self._config.base_url} refuses the credentials ({answer.message}): "
+                f"check {self._config.credential_names}"
+            )
+        return UnreachableError(f"{self._config.base_url} cannot be used: {answer.message}")
+
+
+async def _read_page(ask: Callable[[], Awaitable[Any]]) -> tuple[Any, list[Any]]:
+    """A page and its records, which the SDK builds, and may fail to, only when they are read."""
+    page = await ask()
+    return page, list(page)
+
+
+def _carrier_call(call: Any, *, created_at: int) -> CarrierCall:
+    """Translate the SDK's call; *created_at* stands in for a creation time nobody can read."""
+    status, ended_at, duration_s = _status(call.status), _ms(call.end_time), _seconds(call.duration)
+    facts = CallFacts(
+        sid=CallSid(call.sid),
+        status=status,
+        answered_at=_answered_at(status, ended_at, duration_s),
+        ended_at=ended_at,
+        duration_s=duration_s,
+        answered_by=call.answered_by or None,
+    )
+    created = _ms(call.date_created)
+    return CarrierCall(
+        sid=CallSid(call.sid),
+        to=call.to or "",
+        from_=call._from or "",  # noqa: SLF001  (the SDK's name for From)
+        created_at=created_at if created is None else created,
+        facts=facts,
+    )
+
+
+def _answered_at(
+    status: CarrierStatus | None, ended_at: int | None, duration_s: int | None
+) -> int | None:
+    """Reckoned from the end, for the resource tells when a call was dialed, not answered.
+
+    Only completed calls were answered; their duration counts from there.
+    """
+    if status is not CarrierStatus.COMPLETED or ended_at is None or duration_s is None:
+        return None
+    return ended_at - duration_s * MS
+
+
+def _status(word: Any) -> CarrierStatus | None:
+    try:
+        return CarrierStatus(word)
+    except ValueError:
+        return None
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else int(at.astimezone(UTC).timestamp() * MS)
+
+
+def _seconds(text: Any) -> int | None:
+    """The resource writes numbers as text."""
+    return int(text) if text and str(text).isdecimal() else None
+
+
+def _same_number(listed: str, asked: str) -> bool:
+    """Whether a listed party may be the one asked for: only digits tell, and none rule out none.
+
+    Compatible servers write numbers in their own way, and a call overlooked is a second call.
+    """
+    digits = _NOT_A_DIGIT.sub("", listed)
+    return not digits or digits == _NOT_A_DIGIT.sub("", asked)
+
+
+def _has_voice(number: Any) -> bool:
+    """A server that lists no capabilities is taken at its word that this is a number."""
+    capabilities = number.capabilities
+    return not isinstance(capabilities, dict) or bool(capabilities.get("voice", True))

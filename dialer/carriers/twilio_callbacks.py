@@ -1,0 +1,171 @@
+"""Twilio's side of the web server: is it really Twilio, and what is the news?
+
+Twilio signs each request with the account's token: HMAC-SHA1 over the address as it called it,
+followed by every form field's name and value, sorted (Twilio, "Webhooks security"). Nothing in
+the scheme ages, so a repeat is as valid as the original and must do no harm downstream.
+"""
+
+import hmac
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from dialer.carriers import twiml
+from dialer.carriers.rfc2822 import parse_date
+from dialer.carriers.twilio_config import TwilioConfig
+from dialer.errors import UsageError
+from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource, Script
+
+#: Lower case, as ASGI servers hand headers over.
+SIGNATURE_HEADER: Final = "x-twilio-signature"
+
+#: Twilio sends some forty fields; a body with more than this is not read.
+MAX_FIELDS: Final = 500
+
+_SID: Final = re.compile(r"[!-~]{1,128}")  # compatible servers have other forms than CA + 32 hex
+_WORD: Final = re.compile(r"[a-zA-Z_-]{1,40}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class TwilioCallbacks:
+    """The :class:`~dialer.ports.CallbackDoor` for requests Twilio makes to us."""
+
+    def __init__(self, config: TwilioConfig) -> None:
+        self._account_sid = config.account_sid
+        self._tokens = [token.encode() for token in config.signing_tokens]
+        self._bases = _bases(config.public_url.rstrip("/"))
+        # Twilio leaves the fragment of an address out of its signature. A compatible server that
+        # signs the address just as it was given proves knowledge of the same secret for the same
+        # address, so its signature is as good.
+        self._fragments = ("", config.fragment) if config.fragment else ("",)
+
+    def authentic(self, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """True when the carrier signed this request for our account.
+
+        *target* is the raw path with its query; the rest of the address is the configured one,
+        for Host and X-Forwarded-* are whatever the sender likes. Header names are lower case.
+        """
+        signature = headers.get(SIGNATURE_HEADER, "").encode("utf-8", "replace")
+        try:
+            fields = _fields(body, errors="surrogateescape")
+        except ValueError:
+            return False
+        return self._signed(target, fields, signature) and self._addressed_to_us(fields)
+
+    def status_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse a status callback; one with a status nobody knows is news without a status."""
+        return _event(attempt_id, EventSource.STATUS, _form(body), received_at)
+
+    def amd_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse an answering-machine verdict: call, account, word and duration, nothing else."""
+        form = _form(body)
+        if _match(_WORD, form.get("AnsweredBy")) is None:
+            raise UsageError("the callback holds no verdict: AnsweredBy is missing")
+        return _event(attempt_id, EventSource.AMD, form, received_at)
+
+    def answer_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse the carrier's question what to say; it is asked because somebody answered."""
+        form = {"CallStatus": CarrierStatus.IN_PROGRESS.value} | _form(body)
+        return _event(attempt_id, EventSource.ANSWER, form, received_at)
+
+    def document(self, script: Script) -> bytes:
+        """What the answered call is to do."""
+        return twiml.document(script)
+
+    def message_document(self, script: Script) -> bytes:
+        """What to leave on a machine whose greeting is over."""
+        return twiml.message_document(script)
+
+    def goodbye(self) -> bytes:
+        """The document that ends a call; also the answer when anything goes wrong."""
+        return twiml.goodbye()
+
+    def _signed(self, target: str, fields: Sequence[tuple[str, str]], signature: bytes) -> bool:
+        signed_fields = "".join(name + value for name, value in sorted(set(fields)))
+        return any(
+            hmac.compare_digest(
+                _signature(token, base + target + fragment + signed_fields), signature
+            )
+            for token in self._tokens
+            for fragment in self._fragments
+            for base in self._bases
+        )
+
+    def _addressed_to_us(self, fields: Iterable[tuple[str, str]]) -> bool:
+        accounts = {value for name, value in fields if name == "AccountSid" and value}
+        return accounts <= {self._account_sid}
+
+
+def _bases(public_url: str) -> Sequence[str]:
+    """The public address with and without its port: Twilio signs now one, now the other."""
+    parts = urlsplit(public_url)
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    bare = parts.netloc.removesuffix(f":{port}")
+    return [_at(parts, bare), _at(parts, f"{bare}:{port}")]
+
+
+def _at(parts: SplitResult, netloc: str) -> str:
+    return parts._replace(netloc=netloc).geturl()
+
+
+def _signature(token: bytes, signed: str) -> bytes:
+    return b64encode(hmac.digest(token, signed.encode("utf-8", "surrogateescape"), "sha1"))
+
+
+def _fields(body: bytes, *, errors: str) -> list[tuple[str, str]]:
+    """All fields, blank ones too, for they are signed; raises ValueError for too many."""
+    return parse_qsl(
+        body.decode("utf-8", errors),
+        keep_blank_values=True,
+        errors=errors,
+        max_num_fields=MAX_FIELDS,
+    )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The fields that say something; raises UsageError when the body is no form."""
+    try:
+        fields = _fields(body, errors="replace")
+    except ValueError as error:
+        raise UsageError(f"the callback is no form: {error}") from error
+    return {name: value for name, value in fields if value}
+
+
+def _event(
+    attempt_id: AttemptId, source: EventSource, form: Mapping[str, str], received_at: int
+) -> CallEvent:
+    sid = _match(_SID, form.get("CallSid"))
+    if sid is None:
+        raise UsageError("the callback names no call: CallSid is missing")
+    return CallEvent(
+        attempt_id=attempt_id,
+        sid=CallSid(sid),
+        source=source,
+        received_at=received_at,
+        status=_status(form.get("CallStatus")),
+        sequence=_number(form.get("SequenceNumber")),
+        occurred_at=parse_date(form.get("Timestamp")),
+        duration_s=_number(form.get("CallDuration")),  # Duration counts billed minutes
+        sip_code=_number(form.get("SipResponseCode")),
+        error_code=_number(form.get("ErrorCode")),
+        answered_by=_match(_WORD, form.get("AnsweredBy")),
+    )
+
+
+def _status(word: str | None) -> CarrierStatus | None:
+    try:
+        return CarrierStatus(word or "")
+    except ValueError:
+        return None
+
+
+def _match(pattern: re.Pattern[str], text: str | None) -> str | None:
+    return text if text and pattern.fullmatch(text) else None
+
+
+def _number(text: str | None) -> int | None:
+    digits = _match(_NUMBER, text)
+    return None if digits is None else int(digits)

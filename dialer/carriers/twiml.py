@@ -1,0 +1,248 @@
+"""The documents Twilio runs when a call is answered, and the check of what they are made from.
+
+Documents are built by the SDK's XML writer, never by hand. It escapes markup but lets control
+characters through, which XML forbids, so every text and attribute is cleaned first: names and
+variables come from lists that strangers wrote.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+
+from dialer.errors import UsageError
+from dialer.model import Agent, AgentKind, Script
+
+#: Twilio's neural voices take 3000 characters in one ``<Say>``, its other voices more (Twilio
+#: warning 13521, where a character is a byte); longer texts are spoken in several.
+SAY_BYTES: Final = 3000
+#: A document may have 64 kB (Twilio error 11750); an escaped character takes up to five bytes.
+SPOKEN_CHARS: Final = 12_000
+
+#: Everything XML 1.0 has no place for (its production 2), and the carriage return, which a
+#: parser would read as a line feed.
+_UNPRINTABLE: Final = re.compile("[^\t\n\x20-\x7e\x80-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_VARIABLE: Final = re.compile(r"\{\{([^{}]{1,100})\}\}")
+_LOCALE: Final = re.compile(r"[A-Za-z]{2}-[A-Za-z]{2}")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_SIP: Final = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+")
+
+#: What to leave on a machine; a MESSAGE agent leaves its own text where this is not given.
+VOICEMAIL: Final = "voicemail"
+
+_SPOKEN: Final = frozenset({"voice", "language", VOICEMAIL})
+OPTIONS: Final[Mapping[AgentKind, frozenset[str]]] = MappingProxyType(
+    {
+        AgentKind.MESSAGE: _SPOKEN,
+        AgentKind.STREAM: _SPOKEN,
+        AgentKind.RELAY: _SPOKEN | {"greeting"},
+        AgentKind.SIP: _SPOKEN | {"username", "password"},
+        AgentKind.PHONE: _SPOKEN,
+        AgentKind.TWIML_URL: _SPOKEN,
+    }
+)
+
+
+def clean(text: str) -> str:
+    """*text* without the characters a document cannot hold."""
+    return _UNPRINTABLE.sub("", text)
+
+
+def fill(template: str, variables: Mapping[str, str]) -> str:
+    """Replace each ``{{name}}`` by its value, an unknown name by nothing.
+
+    A value is not a template: braces in it stay as they are.
+    """
+    return _VARIABLE.sub(lambda found: variables.get(found[1].strip(), ""), template)
+
+
+def document(script: Script) -> bytes:
+    """What the answered call is to do, ending with a hang-up."""
+    response = VoiceResponse()
+    _WRITERS[script.agent.kind](response, script)
+    response.hangup()
+    return _bytes(response)
+
+
+def message_document(script: Script) -> bytes:
+    """What to leave on a machine whose greeting is over; a goodbye when there is nothing to say."""
+    agent = script.agent
+    spoken = agent.target if agent.kind is AgentKind.MESSAGE else ""
+    response = VoiceResponse()
+    _say(response, script, agent.options.get(VOICEMAIL) or spoken)
+    response.hangup()
+    return _bytes(response)
+
+
+def goodbye() -> bytes:
+    """The document that ends a call."""
+    return _GOODBYE
+
+
+def validate_agent(agent: Agent) -> None:
+    """Raise :exc:`UsageError`, naming the value, for an agent no document can be made from."""
+    requirement, fits = _REQUIREMENTS[agent.kind]
+    if clean(agent.target) != agent.target or not fits(agent.target):
+        raise UsageError(f"agent target {agent.target!r} does not fit {agent.kind}: {requirement}")
+    known = OPTIONS[agent.kind]
+    for name, value in agent.options.items():
+        if name not in known:
+            choice = ", ".join(sorted(known))
+            raise UsageError(f"agent option {name!r} is unknown for {agent.kind}: not in {choice}")
+        if clean(value) != value:
+            raise UsageError(f"agent option {name!r} holds control characters: {value!r}")
+    language = agent.options.get("language")
+    if language is not None and not _LOCALE.fullmatch(language):
+        raise UsageError(f"agent option 'language' is no locale: {language!r} (as in en-US)")
+
+
+# -- one writer per kind of agent ----------------------------------------------------------------
+
+
+def _write_message(response: VoiceResponse, script: Script) -> None:
+    _say(response, script, script.agent.target)
+
+
+def _write_stream(response: VoiceResponse, script: Script) -> None:
+    stream = _connect(response).stream(url=clean(script.agent.target))
+    stream.parameter(name="attempt_id", value=script.attempt_id)
+
+
+def _write_relay(response: VoiceResponse, script: Script) -> None:
+    options = script.agent.options
+    greeting = clean(fill(options.get("greeting", ""), script.variables))
+    relay = _connect(response).conversation_relay(
+        url=clean(script.agent.target),
+        welcome_greeting=greeting or None,
+        language=_language(script),
+        voice=_option(script, "voice"),
+    )
+    relay.parameter(name="attempt_id", value=script.attempt_id)
+
+
+def _write_sip(response: VoiceResponse, script: Script) -> None:
+    _dial(response, script).sip(
+        clean(script.agent.target),
+        username=_option(script, "username"),
+        password=_option(script, "password"),
+    )
+
+
+def _write_phone(response: VoiceResponse, script: Script) -> None:
+    _dial(response, script).number(clean(script.agent.target))
+
+
+def _write_redirect(response: VoiceResponse, script: Script) -> None:
+    response.redirect(clean(script.agent.target))
+
+
+_WRITERS: Final[Mapping[AgentKind, Callable[[VoiceResponse, Script], None]]] = MappingProxyType(
+    {
+        AgentKind.MESSAGE: _write_message,
+        AgentKind.STREAM: _write_stream,
+        AgentKind.RELAY: _write_relay,
+        AgentKind.SIP: _write_sip,
+        AgentKind.PHONE: _write_phone,
+        AgentKind.TWIML_URL: _write_redirect,
+    }
+)
+
+
+def _connect(response: VoiceResponse) -> Connect:
+    return response.connect()
+
+
+def _dial(response: VoiceResponse, script: Script) -> Dial:
+    """A further leg shows the number the callee was called from and shares the time limit."""
+    return response.dial(caller_id=clean(script.caller_id), time_limit=script.time_limit_s)
+
+
+def _say(response: VoiceResponse, script: Script, template: str) -> None:
+    text = clean(fill(template, script.variables))[:SPOKEN_CHARS]
+    if not text.strip():
+        return  # Twilio complains of an empty <Say>
+    for part in _parts(text):
+        response.say(part, voice=_option(script, "voice"), language=_language(script))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut *text* after blanks into pieces of at most SAY_BYTES; together they are the text."""
+    while len(head := _head(text)) < len(text):
+        blank = max(head.rfind(" "), head.rfind("\n"))
+        head = head[: blank + 1] or head
+        yield head
+        text = text[len(head) :]
+    if text:
+        yield text
+
+
+def _head(text: str) -> str:
+    """As much of *text* as fits SAY_BYTES, in whole characters."""
+    return text.encode()[:SAY_BYTES].decode(errors="ignore")
+
+
+def _option(script: Script, name: str) -> str | None:
+    return clean(script.agent.options.get(name, "")) or None
+
+
+def _language(script: Script) -> str | None:
+    """The text's language before the callee's; a bare ``en`` would be refused by the carrier."""
+    language = script.agent.options.get("language") or script.language or ""
+    return language if _LOCALE.fullmatch(language) else None
+
+
+def _bytes(response: VoiceResponse) -> bytes:
+    return str(response).encode()
+
+
+# -- what an agent's target has to look like ------------------------------------------------------
+
+
+def _is_url(scheme: str) -> Callable[[str], bool]:
+    def fits(target: str) -> bool:
+        try:
+            parts = urlsplit(target)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            return False
+        return parts.scheme == scheme and bool(host) and not re.search(r"\s", target)
+
+    return fits
+
+
+def _is_stream_url(target: str) -> bool:
+    """Twilio strips the query from a stream's address, and what was meant by it would be lost."""
+    return _is_url("wss")(target) and "?" not in target
+
+
+_REQUIREMENTS: Final[Mapping[AgentKind, tuple[str, Callable[[str], bool]]]] = MappingProxyType(
+    {
+        AgentKind.MESSAGE: (
+            f"a text of 1 to {SPOKEN_CHARS} characters",
+            lambda target: 0 < len(target.strip()) <= SPOKEN_CHARS,
+        ),
+        AgentKind.STREAM: ("a wss:// address without a query", _is_stream_url),
+        AgentKind.RELAY: ("a wss:// address", _is_url("wss")),
+        AgentKind.SIP: (
+            "a SIP address as in sip:agent@example.com",
+            lambda target: _SIP.fullmatch(target) is not None,
+        ),
+        AgentKind.PHONE: (
+            "a phone number as in +12025550123",
+            lambda target: _E164.fullmatch(target) is not None,
+        ),
+        AgentKind.TWIML_URL: ("an https:// address", _is_url("https")),
+    }
+)
+
+
+def _goodbye() -> bytes:
+    response = VoiceResponse()
+    response.hangup()
+    return _bytes(response)
+
+
+_GOODBYE: Final = _goodbye()

@@ -1,0 +1,95 @@
+"""The only reader of the time, and the event loops that can make it run faster.
+
+Times inside the engine are integers: UTC milliseconds, named ``…_at``. Durations are seconds,
+named ``…_s``. Nothing else in the project may ask the machine what time it is, so that the
+same engine runs live, many times faster than life (:func:`run`), and in virtual time.
+"""
+
+import asyncio
+import selectors
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+T = TypeVar("T")
+
+MS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeScale:
+    """A clock that shows the true time at *epoch_s* (Unix seconds) and runs *speed* times as fast.
+
+    Processes that share one scale agree on the time. Speed 1 is the machine's own clock.
+    """
+
+    speed: float = 1.0
+    epoch_s: float = 0.0
+
+    @classmethod
+    def starting_now(cls, speed: float) -> Self:
+        """A scale that departs from the true time at this moment."""
+        return cls(speed, time.time())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``SPEED`` or ``SPEED@EPOCH``, the form :meth:`__str__` writes."""
+        speed, _, epoch = text.partition("@")
+        scale = cls(float(speed), float(epoch or 0.0))
+        if not scale.speed > 0 or (scale.speed != 1 and not scale.epoch_s):
+            raise ValueError(f"not a time scale: {text!r} (as in 60@1767571200: SPEED@EPOCH)")
+        return scale
+
+    def __str__(self) -> str:
+        return f"{self.speed:g}@{self.epoch_s!r}"
+
+    def now_s(self) -> float:
+        """The time this scale shows, in Unix seconds."""
+        return self.epoch_s + (time.time() - self.epoch_s) * self.speed
+
+
+class SystemClock:
+    """The :class:`~dialer.ports.Clock` of a live process."""
+
+    def __init__(self, scale: TimeScale | None = None) -> None:
+        self._scale = scale or TimeScale()
+
+    def now(self) -> int:
+        """UTC milliseconds."""
+        return int(self._scale.now_s() * MS)
+
+
+class _ScaledSelector(selectors.DefaultSelector):
+    """Waits the real share of a scaled timeout."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(timeout if timeout is None or timeout <= 0 else timeout / self._speed)
+
+
+class ScaledLoop(asyncio.SelectorEventLoop):
+    """An event loop whose seconds pass *speed* times as fast; sockets work as always."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        super().__init__(_ScaledSelector(speed))
+
+    def time(self) -> float:
+        return super().time() * self._speed
+
+
+def run(main: Coroutine[Any, Any, T], scale: TimeScale | None = None) -> T:
+    """Run *main* to its end on a loop that follows *scale*, as :func:`asyncio.run` would."""
+    speed = scale.speed if scale else 1.0
+    factory = None if speed == 1.0 else lambda: ScaledLoop(speed)
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+def real_sleep(seconds: float) -> None:
+    """Wait in real time, whatever clock this process shows: for watching other processes."""
+    time.sleep(seconds)

@@ -1,0 +1,290 @@
+"""Which column of a list tells what, and what a row of it says.
+
+Columns are recognised by their names, in several languages, or named by the operator. Every
+column that tells nothing of the engine's becomes a custom variable under its own name.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, count
+from typing import Final
+
+from dialer.errors import UsageError
+from dialer.people import Fault, Person, Priority, RowFault
+from dialer.phones import PhoneError, e164
+from dialer.suggestions import close_matches, did_you_mean
+from dialer.timezones import zone_names
+
+
+class Field(StrEnum):
+    """What a column may tell."""
+
+    PHONE = "phone"
+    NAME = "name"
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    EMAIL = "email"
+    TIMEZONE = "timezone"
+    LANGUAGE = "language"
+    PRIORITY = "priority"
+    TAGS = "tags"
+
+
+#: Columns that a file of rejected rows has beside its own; importing it again passes them over.
+REJECTED_COLUMNS: Final = ("rejected_row", "rejected_column", "rejected_reason")
+
+#: Names of columns, reduced by :func:`_plain`: English, German, French, Spanish, Italian,
+#: Portuguese, Dutch, Polish, Turkish, Russian, Japanese and Chinese.
+_SYNONYMS: Final[Mapping[Field, frozenset[str]]] = {
+    field: frozenset(words.split())
+    for field, words in {
+        Field.PHONE: """
+            phone phonenumber phonevalue telephone telephonenumber tel telno mobile mobilephone
+            mobilenumber mobileno contactnumber cell cellphone cellular msisdn e164
+            primaryphone mainphone homephone workphone businessphone
+            telefon telefonnummer telefonnr rufnummer handy handynummer mobil mobilnummer
+            mobiltelefon festnetz telefonmobil telefonprivat telefongeschaftlich
+            telephonemobile telephoneportable numerodetelephone portable numeroportable
+            telefono telefonomovil numerodetelefono movil celular numerodecelular
+            numeroditelefono numerotelefono cellulare telefonocellulare
+            telefone numerodetelefone telemovel
+            telefoon telefoonnummer mobiel mobielnummer
+            numertelefonu telefonkomorkowy komorka ceptelefonu
+            телефон номертелефона мобильныи 電話番号 電話 携帯 电话 电话号码 手机 手机号
+            """,
+        Field.NAME: """
+            name fullname contactname customername displayname contact
+            vollername kundenname ansprechpartner nomcomplet nombrecompleto nombreyapellidos
+            nomecompleto volledigenaam naam imieinazwisko adsoyad имяфамилия фио 氏名 姓名 名前
+            """,
+        Field.FIRST_NAME: """
+            firstname first givenname forename vorname prenom nombre primernombre nome voornaam
+            imie имя 名
+            """,
+        Field.LAST_NAME: """
+            lastname last surname familyname nachname familienname zuname nom nomdefamille
+            apellido apellidos cognome sobrenome apelido achternaam nazwisko soyad фамилия 姓
+            """,
+        Field.EMAIL: """
+            email emailaddress mail emailvalue emailadresse mailadresse courriel adresseemail
+            correo correoelectronico emailadres adresemail eposta почта メール 邮箱
+            """,
+        Field.TIMEZONE: """
+            timezone tz tzname zone zeitzone fuseauhoraire fuseau zonahoraria husohorario
+            fusoorario fusohorario tijdzone strefaczasowa
+            """,
+        Field.LANGUAGE: """
+            language lang locale sprache langue idioma lingua taal jezyk язык 言語 语言
+            """,
+        Field.PRIORITY: """
+            priority prio prioritat prioritaet priorite prioridad priorita prioridade prioriteit
+            priorytet
+            """,
+        Field.TAGS: """
+            tag tags label labels group groups gruppe gruppen etiquette etiquettes etiqueta
+            etiquetas etichetta etichette
+            """,
+    }.items()
+}
+#: May be a phone number or the number of anything: heeded only where no column says phone.
+_NUMBERS: Final = frozenset(["number", "nummer", "numero", "nr", "no", "numer", "номер"])
+
+_PRIORITIES: Final[Mapping[str, Priority]] = {
+    word: priority
+    for priority, words in {
+        Priority.HIGH: "high hoch haute alta alto hoog wysoki",
+        Priority.NORMAL: "normal medium mittel normale moyenne media normaal normalny",
+        Priority.LOW: "low niedrig basse baja bassa baixa laag niski",
+    }.items()
+    for word in words.split()
+}
+
+_APART: Final = re.compile(r"[\W_]+")
+_DIGITS: Final = re.compile(r"\d+")
+_TAG_MARKS: Final = re.compile(r"[,;|]")
+#: What spreadsheets put before a cell that they would take for a formula.
+_GUARD: Final = re.compile(r"'(?=[=+\-@])")
+_SHOWN: Final = 20  # columns that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The meaning of a file's columns, by position."""
+
+    header: tuple[str, ...]
+    fields: Mapping[Field, tuple[int, ...]]  # several in order of preference
+    variables: Mapping[int, str]
+
+    @property
+    def phone_column(self) -> str:
+        """The name of the column that phone numbers are read from first."""
+        return self.header[self.fields[Field.PHONE][0]]
+
+    def described(self) -> dict[str, list[str]]:
+        """The columns that each field is read from."""
+        return {
+            str(field): [self.header[at] for at in places] for field, places in self.fields.items()
+        }
+
+    def read(self, cells: Sequence[str], region: str) -> Person | Fault:
+        """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
+        values = [_GUARD.sub("", cell.strip()) for cell in cells]
+        beyond = "".join(values[len(self.header) :])
+        if beyond:
+            return Fault("", beyond, RowFault.TOO_MANY_COLUMNS)
+        values += [""] * (len(self.header) - len(values))
+        phone = self._phone(values, region)
+        if isinstance(phone, Fault):
+            return phone
+        return (
+            self._zone_fault(values) or self._priority_fault(values) or self._person(values, phone)
+        )
+
+    def _phone(self, values: Sequence[str], region: str) -> str | Fault:
+        at = self._place(Field.PHONE, values)
+        if at is None:
+            return Fault(self.phone_column, "", RowFault.MISSING_PHONE)
+        try:
+            return e164(values[at], region)
+        except PhoneError as error:
+            return Fault(self.header[at], values[at], RowFault(error.fault.value))
+
+    def _zone_fault(self, values: Sequence[str]) -> Fault | None:
+        at = self._place(Field.TIMEZONE, values)
+        if at is None or values[at] in zone_names():
+            return None
+        return Fault(self.header[at], values[at], RowFault.BAD_ZONE)
+
+    def _priority_fault(self, values: Sequence[str]) -> Fault | None:
+        at = self._place(Field.PRIORITY, values)
+        if at is None or values[at].casefold() in _PRIORITIES:
+            return None
+        return Fault(self.header[at], values[at], RowFault.BAD_PRIORITY)
+
+    def _person(self, values: Sequence[str], phone: str) -> Person:
+        return Person(
+            phone=phone,
+            name=_joined(
+                *(self._value(f, values) for f in (Field.NAME, Field.FIRST_NAME, Field.LAST_NAME))
+            ),
+            email=self._value(Field.EMAIL, values),
+            zone=self._value(Field.TIMEZONE, values) or None,
+            language=self._value(Field.LANGUAGE, values) or None,
+            priority=_PRIORITIES.get(self._value(Field.PRIORITY, values).casefold()),
+            tags=split_tags(self._value(Field.TAGS, values)),
+            variables={name: values[at] for at, name in self.variables.items() if values[at]},
+        )
+
+    def _place(self, field: Field, values: Sequence[str]) -> int | None:
+        """Where the row tells *field*: the first of its columns that is not empty."""
+        return next((at for at in self.fields.get(field, ()) if values[at]), None)
+
+    def _value(self, field: Field, values: Sequence[str]) -> str:
+        at = self._place(field, values)
+        return "" if at is None else values[at]
+
+
+def match(header: Sequence[str], named: Mapping[Field, Sequence[str]]) -> Columns:
+    """Recognise the columns of *header*; what the operator *named* goes before their names.
+
+    Raises :exc:`UsageError` for a named column that is not there, and when no column holds phone
+    numbers.
+    """
+    names = tuple(name.strip() for name in header)
+    fields = {field: tuple(_find(names, each) for each in given) for field, given in named.items()}
+    taken = {at for places in fields.values() for at in places}
+    free = [at for at in range(len(names)) if at not in taken]
+    for field in Field:
+        if field not in fields:
+            places = tuple(at for at in free if _means(names[at], _SYNONYMS[field]))
+            if field is Field.PHONE and not places:
+                places = tuple(at for at in free if _means(names[at], _NUMBERS))
+            fields |= {field: places} if places else {}
+    if Field.PHONE not in fields:
+        raise UsageError(
+            f"no column holds phone numbers; the columns are {_listed(names)}",
+            next_step=f"name it: --map phone={names[0]!r}",
+        )
+    return Columns(names, fields, _variables(names, fields))
+
+
+def parse_map(texts: Iterable[str]) -> dict[Field, list[str]]:
+    """Read ``FIELD=COLUMN`` texts; a field given twice has columns in order of preference."""
+    named: dict[Field, list[str]] = {}
+    for text in texts:
+        word, equals, column = (part.strip() for part in text.partition("="))
+        if not equals or not column:
+            raise UsageError(f"not a column's meaning: {text!r} (as in phone=Telefon)")
+        named.setdefault(_field(word, column), []).append(column)
+    return named
+
+
+def split_tags(text: str) -> tuple[str, ...]:
+    """The tags in ``vip, march; north``, each once, in their order."""
+    return tuple(dict.fromkeys(tag for part in _TAG_MARKS.split(text) if (tag := part.strip())))
+
+
+def _field(word: str, column: str) -> Field:
+    fields = [str(field) for field in Field]
+    if word.casefold() in fields:
+        return Field(word.casefold())
+    hint = did_you_mean(close_matches(word, fields))
+    if column.casefold() in fields:
+        hint = f"; the field comes first, as in {column.casefold()}={word}"
+    raise UsageError(f"no such field: {word!r} ({', '.join(fields)}){hint}")
+
+
+def _find(names: Sequence[str], wanted: str) -> int:
+    for same in (lambda name: name == wanted, lambda name: _plain(name) == _plain(wanted)):
+        for at, name in enumerate(names):
+            if same(name):
+                return at
+    hint = did_you_mean(close_matches(wanted, names))
+    raise UsageError(f"there is no column {wanted!r}; the columns are {_listed(names)}{hint}")
+
+
+def _means(name: str, synonyms: frozenset[str]) -> bool:
+    """Whether a column's name is one of *synonyms*, numbered or not, as in ``Phone 2``."""
+    plain = _plain(name)
+    return plain in synonyms or _DIGITS.sub("", plain) in synonyms
+
+
+def _plain(name: str) -> str:
+    """*name* in small letters without accents, blanks and marks."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return _APART.sub("", "".join(each for each in letters if not unicodedata.combining(each)))
+
+
+def _variables(names: Sequence[str], fields: Mapping[Field, Sequence[int]]) -> dict[int, str]:
+    """The custom variables: every column not spoken for, and those of which part may be wanted.
+
+    A further phone number is kept, and a first name can be greeted with, beside the whole name.
+    """
+    parts = (Field.FIRST_NAME, Field.LAST_NAME)
+    spoken_for = {places[0] for field, places in fields.items() if field not in parts}
+    variables: dict[int, str] = {}
+    for at, name in enumerate(names):
+        if at not in spoken_for and name not in REJECTED_COLUMNS:
+            variables[at] = _unused(name or f"column_{at + 1}", variables.values())
+    return variables
+
+
+def _unused(name: str, used: Collection[str]) -> str:
+    """*name*, or ``name_2`` and so on when it is taken."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in used)
+
+
+def _joined(name: str, first: str, last: str) -> str:
+    """The whole name; a column called name beside one of first names often holds the last."""
+    if name and (last or first.casefold() in name.casefold()):
+        return name
+    return " ".join(part for part in (first, name or last) if part)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

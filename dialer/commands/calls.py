@@ -1,0 +1,77 @@
+"""`dialer calls`: what was dialed, and what came of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialer.commands.console import emit, iso, moment, say, table
+
+if TYPE_CHECKING:
+    from dialer.ports import Row
+
+app = typer.Typer(help="What was dialed, and what came of it.", no_args_is_help=True)
+
+
+@app.callback()
+def _calls() -> None:
+    """What was dialed, and what came of it."""
+
+
+@app.command("list", epilog="Example: dialer calls list --campaign Renewals --limit 100 --json")
+def list_(
+    ctx: typer.Context,
+    campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 25,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The most recent calls, newest first."""
+    from dialer import campaigns
+    from dialer.commands.session import reading
+    from dialer.ports import Row, Tx
+
+    async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
+        campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else 0
+        return await tx.rows("list_calls", campaign_id=campaign_id, limit=limit)
+
+    rows = reading(ctx, use_case)
+    if json_:
+        emit([call_json(row) for row in rows])
+        return
+    if not rows:
+        say("no calls yet")
+    table(
+        ["started", "from", "to", "contact", "campaign", "state", "outcome", "seconds"],
+        [
+            [
+                moment(row["intent_at"]),
+                row["from_"],
+                row["phone"],
+                row["contact"],
+                row["campaign"],
+                row["state"],
+                row["outcome"],
+                row["duration_s"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+def call_json(row: "Row") -> dict[str, Any]:
+    """One call of :func:`list_`, with every fact a program may want."""
+    return {
+        "id": row["id"],
+        "campaign": row["campaign"],
+        "contact": row["contact"],
+        "from": row["from_"],
+        "to": row["phone"],
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "detail": row["detail"],
+        "started_at": iso(row["intent_at"]),
+        "answered_at": iso(row["answered_at"]),
+        "ended_at": iso(row["ended_at"]),
+        "duration_s": row["duration_s"],
+        "sid": row["sid"],
+    }

@@ -1,0 +1,238 @@
+"""`dialer contacts`: the people to call."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialer.commands.calls import call_json
+from dialer.commands.console import PARTLY, emit, iso, moment, say, table
+
+if TYPE_CHECKING:
+    from dialer.commands.session import Desk
+    from dialer.contacts import Dossier
+    from dialer.imports import ImportCounts
+    from dialer.ports import Row
+
+app = typer.Typer(help="The people to call.", no_args_is_help=True)
+
+Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Campaign name or id.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Region = Annotated[
+    str | None, typer.Option(help="Country of numbers without one; else DIALER_DEFAULT_REGION.")
+]
+
+_CONTACT = ("id", "phone", "name", "email", "zone", "language")
+
+
+@app.command("import", epilog="Example: dialer contacts import people.csv -c Renewals --region DE")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV file; - reads standard input.")],
+    campaign: Campaign = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", "-m", help="FIELD=COLUMN, as phone=Telefon; repeat for more."),
+    ] = None,
+    region: Region = None,
+    priority: Annotated[
+        str, typer.Option(help="Of rows that state none: high, normal or low.")
+    ] = "normal",
+    encoding: Annotated[
+        str | None, typer.Option(help="How the file is written, if it is read wrongly: cp1250.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go; else FILE.rejected.csv.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Change nothing; say what would happen.")
+    ] = False,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Bring in a list of people, and make them members of a campaign.
+
+    Known numbers are updated, none is added twice: a list may be imported again at any time.
+    Exit 7 when rows were rejected; the others are in.
+    """
+    from dialer.columns import match, parse_map
+    from dialer.commands import importing
+    from dialer.commands.parsing import choice
+    from dialer.commands.session import settings_of, working
+    from dialer.csvio import RejectedRows, open_table, rejected_path
+    from dialer.imports import ImportOrder
+    from dialer.people import Priority
+    from dialer.phones import check_region
+
+    in_region = check_region(region or settings_of(ctx).default_region)
+    named = parse_map(map_ or [])
+    rank = choice("priority", priority, Priority)
+    path = rejects or (None if dry_run else rejected_path(file))
+    importing.check_apart(file, path)
+    with open_table(file, encoding=encoding) as rows:
+        columns = match(rows.header, named)
+        importing.say_how_read(rows, columns, in_region)
+        with RejectedRows(path, rows.header, rows.delimiter) as rejected:
+
+            async def use_case(desk: "Desk") -> "ImportCounts":
+                enrolment = None
+                if campaign is not None:
+                    sure = yes or dry_run
+                    enrolment = await importing.enrolment(desk, campaign, rank, yes=sure)
+                order = ImportOrder(rows, columns, in_region, enrolment, dry_run)
+                return await importing.bring_in(desk, order, rejected)
+
+            counts = working(ctx, use_case)
+        importing.show_outcome(counts, rejected.path, dry_run=dry_run, as_json=json_)
+    if counts.rejected:
+        raise typer.Exit(PARTLY)
+
+
+@app.command(epilog="Example: dialer contacts add +12025550123 --name 'Ann Lee' -c Renewals")
+def add(
+    ctx: typer.Context,
+    phone: Annotated[str, typer.Argument(help="The number, as in +12025550123.")],
+    name: Annotated[str, typer.Option(help="Who it is.")] = "",
+    campaign: Campaign = None,
+    email: Annotated[str, typer.Option(help="E-mail address.")] = "",
+    zone: Annotated[str | None, typer.Option(help="Time zone, as in Europe/Berlin.")] = None,
+    language: Annotated[str | None, typer.Option(help="As in en-US.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A label; repeat for more.")] = None,
+    priority: Annotated[str, typer.Option(help="In the campaign: high, normal, low.")] = "normal",
+    region: Region = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Add one person, or tell more of one who is known, and make them a campaign's member."""
+    from dialer import contacts
+    from dialer.commands import importing
+    from dialer.commands.parsing import choice
+    from dialer.commands.session import settings_of, working
+    from dialer.people import Person, Priority
+    from dialer.phones import check_region, e164
+
+    number = e164(phone, check_region(region or settings_of(ctx).default_region))
+    rank = choice("priority", priority, Priority)
+    person = contacts.checked(
+        Person(number, name, email, zone, language, tags=tuple(dict.fromkeys(tag or [])))
+    )
+
+    async def use_case(desk: "Desk") -> tuple[bool, int]:
+        enrolment = None
+        if campaign is not None:
+            enrolment = await importing.enrolment(desk, campaign, rank, yes=yes)
+        async with desk.database.write() as tx:
+            now = desk.clock.now()
+            changes = await contacts.put(tx, [person], now)
+            members = await contacts.enrol(tx, [person], enrolment, now) if enrolment else 0
+        return bool(changes.added), members
+
+    added, members = working(ctx, use_case)
+    if json_:
+        emit({"phone": number, "added": added, "members_added": members})
+        return
+    say(f"{number} is {'added' if added else 'known already'}")
+    if campaign is not None:
+        say(f"{number} {'is now' if members else 'was already'} in campaign {campaign!r}")
+
+
+@app.command("list", epilog="Example: dialer contacts list -c Renewals --state retry --json")
+def list_(
+    ctx: typer.Context,
+    campaign: Campaign = None,
+    state: Annotated[
+        str | None, typer.Option(help="In the campaign: pending, retry, completed, …")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many at most.")] = 25,
+    json_: Json = False,
+) -> None:
+    """Contacts, oldest first; with a campaign its members and where they stand."""
+    from dialer import contacts
+    from dialer.commands.parsing import choice
+    from dialer.commands.session import reading
+    from dialer.ports import Row, Tx
+    from dialer.states import MemberState
+
+    in_state = None if state is None else choice("state", state, MemberState)
+
+    async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
+        return await contacts.listed(tx, campaign, in_state, limit)
+
+    rows = reading(ctx, use_case)
+    if json_:
+        emit([_contact_json(row) | (_membership(row) if campaign else {}) for row in rows])
+        return
+    columns = ["id", "phone", "name", "zone"]
+    columns += ["state", "attempts", "last_outcome", "reason"] if campaign else ["language"]
+    table(
+        [column.replace("_", " ") for column in columns],
+        [[row[column] for column in columns] for row in rows],
+    )
+    if len(rows) == limit:
+        say(f"the first {limit}; see more with --limit")
+
+
+@app.command(epilog="Example: dialer contacts show +12025550123 --json")
+def show(
+    ctx: typer.Context,
+    phone_or_id: Annotated[str, typer.Argument(help="Phone number or id.")],
+    json_: Json = False,
+) -> None:
+    """One contact, the campaigns it is in, and every attempt to reach it."""
+    from dialer import contacts
+    from dialer.commands.session import reading, settings_of
+    from dialer.ports import Tx
+
+    region = settings_of(ctx).default_region
+
+    async def use_case(tx: Tx, _now: int) -> "Dossier":
+        return await contacts.dossier(tx, phone_or_id, region)
+
+    dossier = reading(ctx, use_case)
+    if json_:
+        emit(_dossier_json(dossier))
+        return
+    table(["what", "value"], [(name, dossier.contact[name]) for name in _CONTACT])
+    for row in dossier.memberships:
+        why = f" ({row['reason']})" if row["reason"] else ""
+        typer.echo(f"in {row['campaign']}: {row['state']}{why}, {row['attempts']} attempts")
+    for row in dossier.attempts:
+        outcome = row["outcome"] or row["state"]
+        typer.echo(f"{moment(row['intent_at'])}  {row['campaign']} from {row['from_']}: {outcome}")
+
+
+def _contact_json(row: "Row") -> dict[str, Any]:
+    import json
+
+    facts = {name: row[name] for name in _CONTACT}
+    return facts | {"tags": json.loads(row["tags"]), "created_at": iso(row["created_at"])}
+
+
+def _membership(row: "Row") -> dict[str, Any]:
+    from dialer.people import Priority
+
+    return {
+        "state": row["state"],
+        "priority": list(Priority)[row["priority"]],
+        "attempts": row["attempts"],
+        "next_at": iso(row["next_at"]),
+        "last_outcome": row["last_outcome"],
+        "reason": row["reason"],
+    }
+
+
+def _dossier_json(dossier: "Dossier") -> dict[str, Any]:
+    import json
+
+    row = dossier.contact
+    return {
+        **_contact_json(row),
+        "variables": json.loads(row["variables"]),
+        "memberships": [
+            {"id": each["id"], "campaign": each["campaign"], **_membership(each)}
+            for each in dossier.memberships
+        ],
+        "attempts": [call_json(each) for each in dossier.attempts],
+    }

@@ -1,0 +1,141 @@
+"""What `dialer contacts import` tells the operator while it works and when it is done."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from dialer import campaigns, contacts
+from dialer.columns import Columns
+from dialer.commands.console import confirm, emit, say, table
+from dialer.commands.session import Desk
+from dialer.contacts import Enrolment
+from dialer.csvio import RejectedRows, Table
+from dialer.errors import UsageError
+from dialer.imports import Import, ImportCounts, ImportOrder
+from dialer.model import CampaignId
+from dialer.people import Priority
+from dialer.states import CampaignStatus
+
+_DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool) -> Enrolment:
+    """What makes people members of a campaign; one that is completed is asked about first."""
+    async with desk.database.read() as tx:
+        row = await campaigns.find(tx, campaign)
+    contacts.check_joinable(row, reopen=True)
+    completed = CampaignStatus(row["status"]) is CampaignStatus.COMPLETED
+    if completed:
+        confirm(
+            f"Campaign {row['name']!r} is completed; new contacts make it active again. Go on?",
+            yes=yes,
+        )
+    return Enrolment(CampaignId(row["id"]), priority, reopen=completed or yes)
+
+
+async def bring_in(desk: Desk, order: ImportOrder, rejected: RejectedRows) -> ImportCounts:
+    """Run an import with a progress bar; an interrupted one says what is in."""
+    run = Import(desk.database, desk.clock, order, rejected)
+    try:
+        with _progress(order.table) as told:
+            return await run.run(told)
+    except asyncio.CancelledError:
+        say(
+            f"stopped: {run.counts.rows:,} rows are in;"
+            " import the file again to go on, nothing is added twice"
+        )
+        raise
+
+
+def check_apart(file: Path, rejects: Path | None) -> None:
+    """Raise UsageError when rejected rows would overwrite the list itself."""
+    if rejects is not None and rejects.exists() and file.exists() and rejects.samefile(file):
+        raise UsageError(f"{rejects} is the list itself; name another file for rejected rows")
+
+
+def say_how_read(rows: Table, columns: Columns, region: str) -> None:
+    """Tell how the file is understood, before anything comes of it."""
+    say(f"{rows.name}: {rows.encoding}, {_DELIMITERS[rows.delimiter]}, numbers of {region}")
+    for field, names in columns.described().items():
+        say(f"  {field:<10} from {', '.join(repr(name) for name in names)}")
+    if columns.variables:
+        say(f"  {'variables':<10} {', '.join(repr(each) for each in columns.variables.values())}")
+
+
+def show_outcome(
+    counts: ImportCounts, rejects: Path | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """Print what has become of the rows, and on stderr why some were rejected."""
+    if as_json:
+        emit(_outcome(counts, rejects, dry_run=dry_run))
+    else:
+        table(["rows", "count"], _counted(counts))
+    if dry_run:
+        say("nothing was changed")
+    if counts.rejected:
+        why = ", ".join(f"{number:,} {reason}" for reason, number in counts.rejected.most_common())
+        say(f"{counts.rejected.total():,} rows were rejected: {why}")
+    if rejects is not None:
+        say(f"see {rejects}; mend it and import it, the rows that are in are not added twice")
+
+
+def _outcome(counts: ImportCounts, rejects: Path | None, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "import_id": counts.import_id,
+        "dry_run": dry_run,
+        "rows": counts.rows,
+        "added": counts.added,
+        "updated": counts.updated,
+        "same": counts.same,
+        "rejected": {str(reason): number for reason, number in counts.rejected.most_common()},
+        "members_added": counts.members_added,
+        "rejects_file": None if rejects is None else str(rejects),
+    }
+
+
+def _counted(counts: ImportCounts) -> list[tuple[str, int]]:
+    return [
+        ("read", counts.rows),
+        ("added", counts.added),
+        ("updated", counts.updated),
+        ("same", counts.same),
+        ("rejected", counts.rejected.total()),
+        ("members added", counts.members_added),
+    ]
+
+
+@contextmanager
+def _progress(rows: Table) -> Iterator[Callable[[ImportCounts], None]]:
+    """A bar on stderr when somebody may be looking."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=rows.size)
+
+        def tell(counts: ImportCounts) -> None:
+            rejected = counts.rejected.total()
+            words = f"{counts.rows:,} rows" + (f", {rejected:,} rejected" if rejected else "")
+            bar.update(task, completed=rows.bytes_read, description=words)
+
+        yield tell

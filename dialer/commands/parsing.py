@@ -1,0 +1,64 @@
+"""The small languages of flags: durations, instants, choices, retry rules."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from dialer.errors import UsageError
+from dialer.suggestions import close_matches, did_you_mean
+from retries.outcome import Outcome
+from retries.policy import NEVER
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+
+
+def duration_s(name: str, text: str) -> float:
+    """Seconds of a text such as ``10s``, ``1.5h`` or ``2d``; a bare number is seconds."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"{name}: {text!r} is not a duration; write 30s, 5m, 1.5h or 2d")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def durations_s(name: str, text: str) -> tuple[int, ...]:
+    """A list of durations in seconds, as in ``30m,2h,1d``."""
+    return tuple(int(duration_s(name, part)) for part in text.split(","))
+
+
+def instant(text: str) -> int:
+    """UTC milliseconds of an ISO 8601 time; it must say its offset, since no zone is meant."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time; write 2026-03-02T09:00:00+01:00 or …Z") from None
+    if parsed.tzinfo is None:
+        raise UsageError(f"{text!r} does not say its offset; end it with Z or +01:00")
+    return int(parsed.astimezone(UTC).timestamp() * 1000)
+
+
+def choice(name: str, text: str, kind: type[Choice]) -> Choice:
+    """The member of *kind* called *text*."""
+    words = [member.value for member in kind]
+    try:
+        return kind(text.strip().lower().replace("-", "_"))
+    except ValueError:
+        hint = did_you_mean(close_matches(text, words)) or f"; choose one of {', '.join(words)}"
+        raise UsageError(f"{name}: {text!r} is not known{hint}") from None
+
+
+def retry_rules(texts: Sequence[str]) -> dict[Outcome, tuple[int, ...]]:
+    """Rules such as ``busy=5m,15m`` and ``rejected=never``, by outcome."""
+    rules = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            raise UsageError(f"retry rule {text!r}: write OUTCOME=5m,15m or OUTCOME=never")
+        outcome = choice("retry rule", name, Outcome)
+        never = value.strip().lower() == "never"
+        rules[outcome] = NEVER if never else durations_s(f"retry rule {name}", value)
+    return rules

@@ -1,0 +1,173 @@
+"""`dialer schedule`: business hours."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from dialer.commands.console import emit, iso, moment, say, table
+
+app = typer.Typer(help="Business hours: when campaigns may call.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The schedule's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(
+    epilog="Example: dialer schedule create Office --zone Europe/Berlin --calendar DE-BY"
+    " --hours 'mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00'"
+)
+def create(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name no other schedule has.")],
+    hours: Annotated[str, typer.Option(help="Days and their hours; 22:00-06:00 passes midnight.")],
+    zone: Annotated[str | None, typer.Option(help="Time zone; else DIALER_DEFAULT_ZONE.")] = None,
+    closed: Annotated[
+        list[str] | None, typer.Option(help="A date that is closed: 2026-12-24; repeat for more.")
+    ] = None,
+    exception: Annotated[
+        list[str] | None,
+        typer.Option(help="A date with hours of its own: '2026-12-31 09:00-12:00'."),
+    ] = None,
+    calendar: Annotated[
+        list[str] | None, typer.Option(help="Public holidays are closed: DE, DE-BY, US-CA.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Make a schedule; a date's exception goes before holidays, holidays before the week."""
+    from dialer import schedules
+    from dialer.commands.session import settings_of, writing
+    from dialer.holiday_calendars import check_calendar
+    from dialer.hours_format import to_json
+    from dialer.ports import Tx
+
+    schedule = schedules.read(
+        zone=zone or settings_of(ctx).default_zone,
+        hours=hours,
+        closed=closed or [],
+        exceptions=exception or [],
+        calendars=calendar or [],
+    )
+    for code in schedule.calendars:
+        check_calendar(code)
+
+    async def use_case(tx: Tx, now: int) -> int:
+        return await schedules.create(tx, name, schedule, now)
+
+    schedule_id = writing(ctx, use_case)
+    if json_:
+        emit({"id": schedule_id, "name": name, **to_json(schedule)})
+        return
+    say(f"schedule {name!r} is made (id {schedule_id})")
+    say(f"next:  dialer schedule check {name!r}")
+
+
+@app.command("list", epilog="Example: dialer schedule list --json")
+def list_(ctx: typer.Context, json_: Json = False) -> None:
+    """All schedules."""
+    from dialer import schedules
+    from dialer.commands.session import reading
+    from dialer.hours_format import format_weekly
+    from dialer.ports import Row, Tx
+
+    async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
+        return await schedules.listed(tx)
+
+    rows = reading(ctx, use_case)
+    if json_:
+        emit([_schedule_json(row) for row in rows])
+        return
+    if not rows:
+        say("no schedules yet; make one: dialer schedule create NAME --hours 'mon-fri 09:00-17:00'")
+    found = [(row, schedules.schedule_of(row)) for row in rows]
+    table(
+        ["id", "name", "zone", "hours", "campaigns"],
+        [
+            [row["id"], row["name"], each.zone, format_weekly(each.weekly), row["campaigns"]]
+            for row, each in found
+        ],
+    )
+
+
+@app.command(epilog="Example: dialer schedule show Office --json")
+def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+    """One schedule with its exceptions and holidays."""
+    from dialer import schedules
+    from dialer.commands.session import reading
+    from dialer.hours_format import format_ranges, format_weekly
+    from dialer.ports import Row, Tx
+
+    async def use_case(tx: Tx, _now: int) -> Row:
+        return await schedules.find(tx, name)
+
+    row = reading(ctx, use_case)
+    if json_:
+        emit(_schedule_json(row))
+        return
+    schedule = schedules.schedule_of(row)
+    lines = [("zone", schedule.zone), ("hours", format_weekly(schedule.weekly))]
+    lines += [(str(day), format_ranges(each)) for day, each in sorted(schedule.exceptions.items())]
+    lines += [(str(day), "closed") for day in sorted(schedule.holidays)]
+    lines += [("holidays", code) for code in schedule.calendars]
+    table(["what", "when"], lines)
+
+
+@app.command(epilog="Example: dialer schedule check Office --at 2026-12-24T10:00:00+01:00 --json")
+def check(
+    ctx: typer.Context,
+    name: Name,
+    at: Annotated[
+        list[str] | None,
+        typer.Option("--at", help="ISO 8601 with its offset; repeat for more. Else now."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Open or closed at an instant, and when that changes; times are UTC."""
+    from dialer import schedules
+    from dialer.commands.parsing import instant
+    from dialer.commands.session import reading
+    from dialer.holiday_calendars import public_holidays
+    from dialer.ports import Tx
+
+    instants = [instant(text) for text in at or []]
+
+    async def use_case(tx: Tx, now: int) -> list[schedules.Answer]:
+        return await schedules.ask(tx, name, instants or [now], public_holidays)
+
+    answers = reading(ctx, use_case)
+    if json_:
+        emit(
+            [
+                {
+                    "at": iso(each.at),
+                    "open": each.is_open,
+                    "next_open": iso(each.next_open_at),
+                    "open_until": iso(each.open_until_at),
+                }
+                for each in answers
+            ]
+        )
+        return
+    table(
+        ["at", "state", "next open", "open until"],
+        [
+            [
+                moment(each.at),
+                "open" if each.is_open else "closed",
+                moment(each.next_open_at),
+                moment(each.open_until_at),
+            ]
+            for each in answers
+        ],
+    )
+
+
+def _schedule_json(row: Any) -> dict[str, Any]:
+    import json
+
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        **json.loads(row["body"]),
+        "created_at": iso(row["created_at"]),
+    }

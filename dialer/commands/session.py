@@ -1,0 +1,81 @@
+"""One command's time with the database: open it, run one use case, close it.
+
+What takes long to import is imported when a command runs, so that help and mistyped commands
+answer at once.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from dialer.ports import Clock, Database, Tx
+
+if TYPE_CHECKING:
+    from dialer.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options before the command's name; they go for every command."""
+
+    database: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a use case works with that needs more than one transaction."""
+
+    settings: "Settings"
+    database: Database
+    clock: Clock
+
+
+def settings_of(ctx: typer.Context, **flags: object) -> "Settings":
+    """The deployment's settings, with this command's *flags* on top."""
+    from dialer.settings import load
+
+    options = ctx.find_object(Options) or Options()
+    return load(database=options.database, **flags)
+
+
+def reading(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
+    """Run *use_case* (transaction, now) on committed data."""
+
+    async def main(desk: Desk) -> T:
+        async with desk.database.read() as tx:
+            return await use_case(tx, desk.clock.now())
+
+    return working(ctx, main)
+
+
+def writing(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
+    """Run *use_case* (transaction, now) in one transaction: all of it happens, or nothing."""
+
+    async def main(desk: Desk) -> T:
+        async with desk.database.write() as tx:
+            return await use_case(tx, desk.clock.now())
+
+    return working(ctx, main)
+
+
+def working(ctx: typer.Context, use_case: Callable[[Desk], Awaitable[T]]) -> T:
+    """Run *use_case* with the database open, which it divides into transactions itself."""
+    import asyncio
+
+    settings = settings_of(ctx)
+
+    async def main() -> T:
+        from dialer.clock import SystemClock
+        from dialer.randomness import system_rng
+        from dialer.store.opening import opened
+
+        async with opened(
+            settings.database, system_rng(), busy_timeout_s=settings.busy_timeout_s
+        ) as database:
+            return await use_case(Desk(settings, database, SystemClock(settings.scale)))
+
+    return asyncio.run(main())

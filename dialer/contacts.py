@@ -1,0 +1,220 @@
+"""Contacts and their memberships: who is known, and who is to be called for a campaign.
+
+A contact is one phone number. Telling of it again adds what was not known and replaces what was;
+what is left empty stays as it is. So the same list may be brought in any number of times.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dialer import campaigns
+from dialer.errors import NotFoundError, UsageError, WrongStateError
+from dialer.model import CampaignId
+from dialer.people import Person, Priority
+from dialer.phones import PhoneError, e164
+from dialer.ports import Row, Tx
+from dialer.states import CampaignEvent, CampaignStatus, MemberState
+from dialer.timezones import zone
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_NO_LIMIT: Final = 9_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a list of people, each number once, changes: the new, the changed and the same."""
+
+    added: Sequence[Mapping[str, Any]]
+    updated: Sequence[Mapping[str, Any]]
+    same: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A campaign to make people members of; *priority* is for those who state none."""
+
+    campaign_id: CampaignId
+    priority: Priority = Priority.NORMAL
+    reopen: bool = False  # a completed campaign becomes active again
+
+
+async def changes(tx: Tx, people: Sequence[Person], now: int) -> Changes:
+    """What :func:`put` would do."""
+    phones = _encode([person.phone for person in people])
+    known = {row["phone"]: row for row in await tx.rows("contacts_by_phone", phones=phones)}
+    added, updated, same = [], [], 0
+    for person in people:
+        row = known.get(person.phone)
+        if row is None:
+            added.append(_stored(person, now))
+        elif changed := _changed(row, person, now):
+            updated.append(changed)
+        else:
+            same += 1
+    return Changes(added, updated, same)
+
+
+async def put(tx: Tx, people: Sequence[Person], now: int) -> Changes:
+    """Store *people*, each number once: new ones are added, known ones learn what is new."""
+    await tx.value("hold_contacts")
+    found = await changes(tx, people, now)
+    await tx.many("add_contacts", found.added)
+    await tx.many("update_contacts", found.updated)
+    return found
+
+
+async def newcomers(tx: Tx, campaign_id: CampaignId, people: Sequence[Person]) -> int:
+    """How many of *people* would become members."""
+    phones = _encode([person.phone for person in people])
+    rows = await tx.rows("memberships_by_phone", campaign_id=campaign_id, phones=phones)
+    return len(people) - sum(row["member_id"] is not None for row in rows)
+
+
+async def enrol(tx: Tx, people: Sequence[Person], enrolment: Enrolment, now: int) -> int:
+    """Make stored *people* members who wait for their call, in this order; returns how many were
+    none before.
+
+    Raises WrongStateError for a cancelled campaign, and for a completed one unless it may be
+    reopened.
+    """
+    campaign_id = enrolment.campaign_id
+    phones = _encode([person.phone for person in people])
+    rows = await tx.rows("memberships_by_phone", campaign_id=campaign_id, phones=phones)
+    missing = {row["phone"]: row["id"] for row in rows if row["member_id"] is None}
+    await _admit(tx, enrolment, now, expected=len(missing))
+    if not missing:
+        return 0
+    members = [
+        {
+            "campaign_id": campaign_id,
+            "contact_id": missing[person.phone],
+            "state": MemberState.PENDING,
+            "priority": (person.priority or enrolment.priority).rank,
+            "now": now,
+        }
+        for person in people
+        if person.phone in missing
+    ]
+    await tx.many("add_members", members)
+    await tx.run("bump_revision")
+    return len(members)
+
+
+def check_joinable(campaign: Row, *, reopen: bool) -> None:
+    """Raise WrongStateError unless a campaign takes members; a completed one if it may reopen."""
+    status, name = CampaignStatus(campaign["status"]), campaign["name"]
+    if status is CampaignStatus.CANCELLED:
+        raise WrongStateError(
+            f"campaign {name!r} is cancelled: nobody may be called for it any more",
+            next_step="dialer campaign create NAME …",
+        )
+    if status is CampaignStatus.COMPLETED and not reopen:
+        raise WrongStateError(
+            f"campaign {name!r} is completed: new contacts would make it active again",
+            next_step="say so: add --yes",
+        )
+
+
+async def _admit(tx: Tx, enrolment: Enrolment, now: int, *, expected: int) -> None:
+    """See that the campaign takes members now, and reopen it for those who are *expected*."""
+    row = await tx.row("campaign_to_join", campaign_id=enrolment.campaign_id)
+    assert row is not None, "campaigns are not deleted"
+    check_joinable(row, reopen=enrolment.reopen)
+    if expected and CampaignStatus(row["status"]) is CampaignStatus.COMPLETED:
+        await campaigns.move(tx, row["name"], CampaignEvent.REOPEN, now)
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+async def listed(
+    tx: Tx, campaign: str | None = None, state: MemberState | None = None, limit: int | None = None
+) -> Sequence[Row]:
+    """Contacts, oldest first; those of a campaign with their membership, all or in one state."""
+    most = _NO_LIMIT if limit is None else limit
+    if campaign is None:
+        if state is not None:
+            raise UsageError("a contact has a state in a campaign: add --campaign NAME")
+        return await tx.rows("list_contacts", limit=most)
+    campaign_id = (await campaigns.find(tx, campaign))["id"]
+    if state is None:
+        return await tx.rows("list_members", campaign_id=campaign_id, limit=most)
+    return await tx.rows("list_members_in", campaign_id=campaign_id, state=state, limit=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that is known of one contact."""
+
+    contact: Row
+    memberships: Sequence[Row]
+    attempts: Sequence[Row]
+
+
+async def dossier(tx: Tx, phone_or_id: str, region: str) -> Dossier:
+    """The contact of a phone number or an id, with its memberships and attempts."""
+    contact = await _find(tx, phone_or_id, region)
+    contact_id = contact["id"]
+    return Dossier(
+        contact,
+        await tx.rows("memberships", contact_id=contact_id),
+        await tx.rows("attempts_at_contact", contact_id=contact_id),
+    )
+
+
+async def _find(tx: Tx, phone_or_id: str, region: str) -> Row:
+    phone = phone_or_id.strip()
+    with suppress(PhoneError):  # it may be an id
+        phone = e164(phone, region)
+    found = await tx.row("contact_by_phone", phone=phone)
+    if found is None and phone_or_id.isdecimal() and len(phone_or_id) < len(str(_NO_LIMIT)):
+        found = await tx.row("contact_by_id", contact_id=int(phone_or_id))
+    if found is None:
+        raise NotFoundError(
+            f"there is no contact {phone_or_id!r}", next_step="dialer contacts list"
+        )
+    return found
+
+
+# -- what is stored -------------------------------------------------------------------------------
+
+
+def checked(person: Person) -> Person:
+    """*person* when its zone is one; raises UsageError otherwise."""
+    if person.zone is not None:
+        zone(person.zone)
+    return person
+
+
+def _stored(person: Person, now: int) -> dict[str, Any]:
+    return {
+        "phone": person.phone,
+        "name": person.name,
+        "email": person.email,
+        "zone": person.zone,
+        "language": person.language,
+        "tags": _encode(person.tags),
+        "variables": _encode(person.variables),
+        "now": now,
+    }
+
+
+def _changed(row: Row, person: Person, now: int) -> dict[str, Any] | None:
+    """The row with what *person* adds to it; None when that is nothing."""
+    tags, variables = json.loads(row["tags"]), json.loads(row["variables"])
+    new = {
+        "phone": person.phone,
+        "name": person.name or row["name"],
+        "email": person.email or row["email"],
+        "zone": person.zone or row["zone"],
+        "language": person.language or row["language"],
+        "tags": list(dict.fromkeys([*tags, *person.tags])),
+        "variables": {**variables, **person.variables},
+    }
+    old = {**{name: row[name] for name in new}, "tags": tags, "variables": variables}
+    if new == old:
+        return None
+    return {**new, "tags": _encode(new["tags"]), "variables": _encode(new["variables"]), "now": now}

@@ -1,0 +1,220 @@
+"""The loop that decides which campaign may take members now, and says why one may not.
+
+Theory of operation. The dispatcher keeps, per active campaign, the instant at which asking the
+store for members makes sense again: now, the next free slot, the next due retry, the next
+opening. Due campaigns are asked for in one claim transaction, in turn, so that none is served
+before the others for long. Whatever changes the answer — a call that ends, an operator's command
+seen in the control row, a carrier that takes no calls — moves that instant. Nothing here waits
+per contact, and nothing is taken from the store that cannot be sent within a tenth of a second.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from dialer.batching import Batcher
+from dialer.campaigns import pause_by_engine
+from dialer.claims import ClaimRequest, ClaimResult, Claims, Wait
+from dialer.errors import DialerError
+from dialer.launcher import Launcher
+from dialer.model import CampaignId, WaitReason
+from dialer.plans import CampaignPlan, Plans
+from dialer.ports import Clock, Database, Tx
+from dialer.states import CampaignStatus
+from dialer.waits import record_waits
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+#: Members taken in one round at the most: one bounded transaction.
+ROUND_SIZE: Final = 200
+#: However certain the wait, ask again after this: another daemon may have changed the answer.
+FALLBACK_S: Final = 5.0
+#: After the store failed, nothing is claimed for this long.
+STORE_REST_S: Final = 1.0
+
+
+class Dispatcher:
+    """Claims members and hands them to the launcher. :meth:`run` must be running."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database,
+        batcher: Batcher,
+        plans: Plans,
+        claims: Claims,
+        launcher: Launcher,
+        *,
+        control_poll_s: float,
+        explain_s: float,
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._batcher = batcher
+        self._plans = plans
+        self._claims = claims
+        self._launcher = launcher
+        self._control_poll_s = control_poll_s
+        self._explain_s = explain_s
+        self._campaigns: dict[CampaignId, CampaignPlan] = {}
+        self._ask_at: dict[CampaignId, int] = {}
+        self._waits: dict[CampaignId, Wait] = {}
+        self._turn = 0
+        self._revision = -1
+        self._rest: Wait | None = None
+        self.draining = False
+        self._wake = asyncio.Event()
+        self.ticked_at = clock.now()
+
+    # -- told by others --------------------------------------------------------------------------
+
+    def nudge(self, campaign_id: CampaignId) -> None:
+        """A call of this campaign ended or came back: there may be room, or the end."""
+        for each, wait in self._waits.items():
+            if each == campaign_id or wait.reason is WaitReason.ACCOUNT_CONCURRENCY:
+                self._ask_at[each] = 0
+        self._wake.set()
+
+    def back_off(self, until_at: int, why: str) -> None:
+        """The carrier takes no calls for a while."""
+        if self._rest is None or (self._rest.until_at or 0) < until_at:
+            log.warning("dispatch.resting", until_at=until_at, why=why)
+            self._rest = Wait(WaitReason.CARRIER_BACK_OFF, until_at, why)
+
+    async def stop_campaign(self, campaign_id: CampaignId, why: str) -> None:
+        """Pause a campaign whose calls the carrier refuses for a reason of ours."""
+        log.error("campaign.stopped", campaign=campaign_id, why=why)
+        with suppress(DialerError):
+            await self._batcher.apply(self._pause, [(campaign_id, why)])
+        self._revision = -1
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Take no more members."""
+        self.draining = True
+
+    # -- the loops -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Dispatch, watch for commands and keep the explanation fresh, for ever."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._watch_control())
+            loops.create_task(self._explain())
+            while True:
+                self.ticked_at = self._clock.now()
+                asking = self._asking()
+                if asking:
+                    await self._round(asking)
+                else:
+                    await self._sleep()
+
+    async def _watch_control(self) -> None:
+        """See an operator's command within the poll: campaigns started, paused, edited."""
+        while True:
+            with suppress(DialerError):
+                await self.refresh()
+            await asyncio.sleep(self._control_poll_s)
+
+    async def refresh(self) -> None:
+        """Read the campaigns again if anything an operator does has changed."""
+        async with self._database.read() as tx:
+            revision = await tx.value("revision")
+            if revision == self._revision:
+                return
+            plans = await self._plans.active(tx)
+        self._campaigns = {plan.id: plan for plan in plans}
+        self._ask_at = dict.fromkeys(self._campaigns, 0)
+        self._waits = {k: w for k, w in self._waits.items() if k in self._campaigns}
+        self._revision = revision
+        self._wake.set()
+
+    def _asking(self) -> list[CampaignPlan]:
+        now = self._clock.now()
+        if self.draining:
+            return []
+        if self._rest is not None:
+            if now < (self._rest.until_at or 0):
+                return []
+            self._rest = None
+        ready = [plan for plan in self._campaigns.values() if self._ask_at[plan.id] <= now]
+        self._turn += 1
+        first = self._turn % len(ready) if ready else 0
+        return ready[first:] + ready[:first]
+
+    async def _sleep(self) -> None:
+        self._wake.clear()
+        now = self._clock.now()
+        times = list(self._ask_at.values())
+        if self._rest is not None:
+            times = [self._rest.until_at or now]
+        wait_s = (min(times) - now) / MS if times else FALLBACK_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FALLBACK_S if self.draining else max(wait_s, 0.001)):
+                await self._wake.wait()
+
+    async def _round(self, asking: Sequence[CampaignPlan]) -> None:
+        limit = max(1, ROUND_SIZE // len(asking))
+        requests = [ClaimRequest(plan, limit) for plan in asking]
+        for plan in asking:
+            self._ask_at[plan.id] = 0
+            self._waits.pop(plan.id, None)
+        try:
+            results = await self._batcher.apply(self._claims.claim, requests)
+        except DialerError as error:
+            log.error("claim.failed", error=str(error))
+            until_at = self._clock.now() + int(STORE_REST_S * MS)
+            self._rest = Wait(WaitReason.STORE_FAILED, until_at, str(error))
+            return
+        for plan, result in zip(asking, results, strict=True):
+            self._heed(plan, result)
+
+    def _heed(self, plan: CampaignPlan, result: ClaimResult) -> None:
+        self._launcher.add(result.claims)
+        if result.stale or result.finished:
+            self._campaigns.pop(plan.id, None)
+            self._ask_at.pop(plan.id, None)
+            self._revision = -1
+        if result.finished:
+            log.info("campaign.completed", campaign=plan.id, name=plan.name)
+        if result.wait is not None and plan.id in self._ask_at:
+            fallback_at = self._clock.now() + int(FALLBACK_S * MS)
+            self._waits[plan.id] = result.wait
+            self._ask_at[plan.id] = min(result.wait.until_at or fallback_at, fallback_at)
+
+    # -- the explanation -------------------------------------------------------------------------
+
+    async def _explain(self) -> None:
+        """Write down, every so often, why each campaign's members are not being dialed."""
+        while True:
+            await asyncio.sleep(self._explain_s)
+            with suppress(DialerError):
+                await self._batcher.apply(self._record, [None])
+
+    async def explain_now(self) -> None:
+        """Write the reasons down at once."""
+        await self._batcher.apply(self._record, [None])
+
+    async def _record(self, tx: Tx, ops: Sequence[None]) -> list[None]:
+        now = self._clock.now()
+        for plan in await self._plans.open(tx):
+            await record_waits(tx, plan.id, self.wait_of(plan), now)
+        return [None] * len(ops)
+
+    def wait_of(self, plan: CampaignPlan) -> Wait:
+        """What keeps the due members of a campaign from being dialed at this moment."""
+        if plan.status is CampaignStatus.DRAFT:
+            return Wait(WaitReason.DRAFT, None)
+        if plan.status is CampaignStatus.PAUSED:
+            return Wait(WaitReason.PAUSED, None)
+        if self.draining:
+            return Wait(WaitReason.DRAINING, None)
+        return self._rest or self._waits.get(plan.id) or Wait(WaitReason.NEXT, None)
+
+    async def _pause(self, tx: Tx, ops: Sequence[tuple[CampaignId, str]]) -> list[None]:
+        for campaign_id, why in ops:
+            await pause_by_engine(tx, campaign_id, why, self._clock.now())
+        return [None] * len(ops)

@@ -1,0 +1,186 @@
+"""Bringing a list of people in: streamed, in portions, so that a running daemon goes on dialing.
+
+Theory of operation. Each portion is one transaction: its contacts, its members, its rejected rows
+and the counts so far. Whatever interrupts an import leaves whole portions behind, and since a
+contact is its number, importing the list again goes on where it stopped and doubles nothing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from dialer import contacts
+from dialer.columns import Columns
+from dialer.contacts import Changes, Enrolment
+from dialer.csvio import RejectedRows, Table, TableRow
+from dialer.people import Fault, Person, RowFault
+from dialer.ports import Clock, Database, Tx
+
+#: Rows in one transaction: some tens of milliseconds, which a daemon waits without harm.
+PORTION: Final = 1000
+#: A rejected value is kept up to this length.
+VALUE_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """A list, how it is to be read, and what for."""
+
+    table: Table
+    columns: Columns
+    region: str  # of numbers without a country
+    enrolment: Enrolment | None = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class ImportCounts:
+    """What has become of the rows so far."""
+
+    import_id: int | None = None  # None for a dry run
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    same: int = 0
+    members_added: int = 0
+    rejected: Counter[RowFault] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Some rows, sorted out."""
+
+    people: Sequence[Person]
+    rejected: Sequence[tuple[TableRow, Fault]]
+
+    @property
+    def rows(self) -> int:
+        return len(self.people) + len(self.rejected)
+
+
+class Import:
+    """One run over one list."""
+
+    def __init__(
+        self, database: Database, clock: Clock, order: ImportOrder, rejects: RejectedRows
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._order = order
+        self._rejects = rejects
+        self._seen: set[int] = set()  # the numbers of rows that were taken
+        self.counts: Final = ImportCounts()
+
+    async def run(self, progress: Callable[[ImportCounts], None] = lambda _: None) -> ImportCounts:
+        """Bring the list in to its end; raises WrongStateError when its campaign takes nobody.
+
+        *progress* is told after each portion; what it is told of is durable.
+        """
+        if not self._order.dry_run:
+            self.counts.import_id = await self._begin()
+        for rows in _portions(self._order.table.rows()):
+            portion = self._sorted_out(rows)
+            changes, members = await self._take(portion)
+            self._count(portion, changes, members)
+            for row, fault in portion.rejected:
+                self._rejects.add(row, fault)
+            progress(self.counts)
+        if not self._order.dry_run:
+            async with self._database.write() as tx:
+                now = self._clock.now()
+                await tx.run("finish_import", import_id=self.counts.import_id, now=now)
+        return self.counts
+
+    async def _begin(self) -> int:
+        order = self._order
+        async with self._database.write() as tx:
+            import_id = await tx.value(
+                "add_import",
+                campaign_id=order.enrolment.campaign_id if order.enrolment else None,
+                file_name=order.table.name,
+                digest=order.table.digest,
+                mapping=json.dumps(order.columns.described(), ensure_ascii=False),
+                now=self._clock.now(),
+            )
+        return int(import_id)
+
+    def _sorted_out(self, rows: Iterable[TableRow]) -> _Portion:
+        """People to store, each number once, and rows to reject."""
+        people: list[Person] = []
+        rejected: list[tuple[TableRow, Fault]] = []
+        for row in rows:
+            found = self._read(row)
+            if isinstance(found, Person):
+                people.append(found)
+            else:
+                rejected.append((row, found))
+        return _Portion(people, rejected)
+
+    def _read(self, row: TableRow) -> Person | Fault:
+        columns = self._order.columns
+        found = row.fault or columns.read(row.cells, self._order.region)
+        if isinstance(found, Fault):
+            return found
+        number = int(found.phone.removeprefix("+"))
+        if number in self._seen:
+            return Fault(columns.phone_column, found.phone, RowFault.DUPLICATE_IN_FILE)
+        self._seen.add(number)
+        return found
+
+    async def _take(self, portion: _Portion) -> tuple[Changes, int]:
+        """Store a portion, or only see what storing it would do."""
+        if self._order.dry_run:
+            async with self._database.read() as tx:
+                return await self._preview(tx, portion.people)
+        async with self._database.write() as tx:
+            return await self._store(tx, portion)
+
+    async def _preview(self, tx: Tx, people: Sequence[Person]) -> tuple[Changes, int]:
+        enrolment = self._order.enrolment
+        changes = await contacts.changes(tx, people, self._clock.now())
+        if enrolment is None:
+            return changes, 0
+        return changes, await contacts.newcomers(tx, enrolment.campaign_id, people)
+
+    async def _store(self, tx: Tx, portion: _Portion) -> tuple[Changes, int]:
+        enrolment, now = self._order.enrolment, self._clock.now()
+        changes = await contacts.put(tx, portion.people, now)
+        members = await contacts.enrol(tx, portion.people, enrolment, now) if enrolment else 0
+        await tx.many("add_import_rows", [self._kept(*each) for each in portion.rejected])
+        await tx.run(
+            "count_import",
+            import_id=self.counts.import_id,
+            rows_read=portion.rows,
+            added=len(changes.added),
+            updated=len(changes.updated),
+            same=changes.same,
+            rejected=len(portion.rejected),
+            members_added=members,
+        )
+        return changes, members
+
+    def _kept(self, row: TableRow, fault: Fault) -> dict[str, object]:
+        return {
+            "import_id": self.counts.import_id,
+            "row_number": row.number,
+            "column_name": fault.column,
+            "value": fault.value[:VALUE_CHARS],
+            "reason": fault.reason,
+        }
+
+    def _count(self, portion: _Portion, changes: Changes, members: int) -> None:
+        counts = self.counts
+        counts.rows += portion.rows
+        counts.added += len(changes.added)
+        counts.updated += len(changes.updated)
+        counts.same += changes.same
+        counts.members_added += members
+        counts.rejected.update(fault.reason for _, fault in portion.rejected)
+
+
+def _portions(rows: Iterator[TableRow]) -> Iterator[list[TableRow]]:
+    while portion := list(islice(rows, PORTION)):
+        yield portion

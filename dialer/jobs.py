@@ -1,0 +1,67 @@
+"""Periodic work by APScheduler's triggers, on our clock.
+
+The trigger classes know calendars and clock changes; the loop that waits for them is ours, so
+that the same jobs run live, in scaled time and in virtual time. Facts live in tables: a job is
+only ever a question whether something is due, and a missed one is run once, not once per miss.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from dialer.errors import DialerError
+from dialer.ports import Clock
+
+log = structlog.get_logger()
+
+MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What runs when."""
+
+    name: str
+    trigger: BaseTrigger
+    work: Callable[[], Awaitable[object]]
+
+
+def nightly(name: str, work: Callable[[], Awaitable[object]], *, hour: int, minute: int) -> Job:
+    """A job for a quiet hour, UTC."""
+    return Job(name, CronTrigger(hour=hour, minute=minute, timezone=UTC), work)
+
+
+class Jobs:
+    """Runs jobs one at a time, each when its trigger says. :meth:`run` must be running."""
+
+    def __init__(self, clock: Clock, jobs: Sequence[Job]) -> None:
+        self._clock = clock
+        now = self._now()
+        self._next = {job.name: (job.trigger.get_next_fire_time(None, now), job) for job in jobs}
+
+    async def run(self) -> None:
+        """Run jobs for ever; one that fails is logged and waits for its next time."""
+        while self._next:
+            fire_at, job = min(self._next.values(), key=lambda entry: entry[0])
+            await asyncio.sleep(max(0.0, (fire_at - self._now()).total_seconds()))
+            try:
+                await job.work()
+                log.info("job.done", job=job.name)
+            except DialerError as error:
+                log.error("job.failed", job=job.name, error=str(error))
+            self._schedule(job, fire_at)
+
+    def _schedule(self, job: Job, fired_at: datetime) -> None:
+        following = job.trigger.get_next_fire_time(fired_at, self._now())
+        if following is None:
+            del self._next[job.name]
+        else:
+            self._next[job.name] = (following, job)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now() / MS, UTC)

@@ -1,0 +1,217 @@
+"""Sending requests to the carrier: each claim once, at its instant, after a last look.
+
+Theory of operation. Claims wait here for their slot, a tenth of a second at most. When it comes,
+one read asks the store which of the due attempts are still wanted — the campaign active, the
+attempt ours — and only those are sent, each by a task of its own; the rest go back uncounted.
+So a pause that has committed stops every call whose last look comes after it. The order carries
+the instant after which it is void (window, lease, patience), and the carrier's door checks it as
+its very last statement before bytes leave.
+"""
+
+import asyncio
+import heapq
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Protocol
+
+import structlog
+
+from dialer.batching import Batcher
+from dialer.calls import Calls
+from dialer.leases import Lease
+from dialer.model import AttemptId, CampaignId, Claim
+from dialer.ports import (
+    Accepted,
+    Carrier,
+    Clock,
+    Database,
+    Doubtful,
+    NotSent,
+    Order,
+    Refusal,
+    Refused,
+    Throttled,
+)
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+#: After a request that could not leave, the account rests this long, doubling up to the bound.
+BACK_OFF_S: Final = 1.0
+BACK_OFF_MAX_S: Final = 30.0
+
+
+class Brake(Protocol):
+    """What the launcher tells the dispatcher when the carrier does not take calls."""
+
+    def back_off(self, until_at: int, why: str) -> None: ...
+
+    async def stop_campaign(self, campaign_id: CampaignId, why: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Failures:
+    in_a_row: int = 0
+
+    def back_off_s(self) -> float:
+        self.in_a_row += 1
+        return min(BACK_OFF_S * 2.0 ** (self.in_a_row - 1), BACK_OFF_MAX_S)
+
+
+class Launcher:
+    """Holds claims until their slot and sends them. :meth:`run` must be running."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database,
+        batcher: Batcher,
+        calls: Calls,
+        carrier: Carrier,
+        lease: Lease,
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._batcher = batcher
+        self._calls = calls
+        self._carrier = carrier
+        self._lease = lease
+        self._brake: Brake | None = None
+        self._heap: list[tuple[int, int, Claim]] = []
+        self._order = count()
+        self._wake = asyncio.Event()
+        self._in_flight: set[AttemptId] = set()
+        self._failures = _Failures()
+        self._draining = False
+
+    def attach(self, brake: Brake) -> None:
+        """Name who is told when the carrier does not take calls."""
+        self._brake = brake
+
+    @property
+    def busy(self) -> bool:
+        """True while a claim waits for its slot or a request is on its way."""
+        return bool(self._heap or self._in_flight)
+
+    def add(self, claims: Sequence[Claim]) -> None:
+        """Take claims whose intents are durable."""
+        for claim in claims:
+            heapq.heappush(self._heap, (claim.send_at, next(self._order), claim))
+        self._wake.set()
+
+    async def drain(self) -> None:
+        """Give back what has not been sent; requests on their way run on."""
+        self._draining = True
+        waiting = [claim for _, _, claim in self._heap]
+        self._heap.clear()
+        await self._release(waiting, "draining")
+
+    async def run(self) -> None:
+        """Send claims for ever, each at its slot."""
+        async with asyncio.TaskGroup() as requests:
+            while True:
+                due = self._due()
+                if due:
+                    await self._launch(due, requests)
+                else:
+                    await self._sleep()
+
+    def _due(self) -> list[Claim]:
+        now = self._clock.now()
+        due = []
+        while self._heap and self._heap[0][0] <= now:
+            due.append(heapq.heappop(self._heap)[2])
+        return due
+
+    async def _sleep(self) -> None:
+        self._wake.clear()
+        wait_s = (self._heap[0][0] - self._clock.now()) / MS if self._heap else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+
+    async def _launch(self, due: Sequence[Claim], requests: asyncio.TaskGroup) -> None:
+        wanted = await self._still_wanted(due)
+        unwanted = [claim for claim in due if claim.attempt_id not in wanted]
+        for claim in due:
+            if claim.attempt_id in wanted:
+                self._in_flight.add(claim.attempt_id)
+                requests.create_task(self._send(claim))
+        if unwanted:
+            await self._release(unwanted, "no longer wanted")
+
+    async def _still_wanted(self, due: Sequence[Claim]) -> set[AttemptId]:
+        if self._draining or not self._lease.valid():
+            return set()
+        ids = json.dumps([claim.attempt_id for claim in due])
+        try:
+            async with self._database.read() as tx:
+                rows = await tx.rows("sendable", ids=ids, owner=self._lease.daemon_id)
+        except Exception as error:
+            # What cannot be confirmed is not sent.
+            log.error("launch.unconfirmed", claims=len(due), error=str(error))
+            return set()
+        return {row["id"] for row in rows}
+
+    async def _send(self, claim: Claim) -> None:
+        try:
+            order = Order(
+                attempt_id=claim.attempt_id,
+                to=claim.to,
+                from_=claim.from_,
+                ring_timeout_s=claim.ring_timeout_s,
+                amd=claim.amd,
+                detect_message_end=claim.detect_message_end,
+                void_at=min(claim.void_at, self._lease.until_at),
+            )
+            placement = await self._carrier.place(order)
+            match placement:
+                case Accepted(sid=sid):
+                    self._failures.in_a_row = 0
+                    self._calls.accepted(claim.attempt_id, sid)
+                case Doubtful(why=why):
+                    self._batcher.post(self._calls.doubted, [(claim.attempt_id, why)])
+                case Throttled():
+                    await self._throttled(claim, placement)
+                case NotSent(why=why):
+                    await self._not_sent(claim, why)
+                case Refused():
+                    await self._refused(claim, placement)
+        finally:
+            self._in_flight.discard(claim.attempt_id)
+
+    async def _throttled(self, claim: Claim, throttled: Throttled) -> None:
+        again_at = self._clock.now() + int(throttled.retry_after_s * MS)
+        self._slow_down(again_at, f"carrier asks to wait: {throttled.message}")
+        if again_at < claim.void_at and not self._draining:
+            heapq.heappush(self._heap, (again_at, next(self._order), claim))
+            self._wake.set()
+        else:
+            await self._release([claim], "throttled", again_at)
+
+    async def _not_sent(self, claim: Claim, why: str) -> None:
+        now = self._clock.now()
+        if now <= claim.void_at:  # not void, so nobody listens at the carrier's address
+            self._slow_down(now + int(self._failures.back_off_s() * MS), why)
+        await self._release([claim], why)
+
+    async def _refused(self, claim: Claim, refused: Refused) -> None:
+        if refused.kind is not Refusal.CONFIGURATION:
+            self._batcher.post(self._calls.refused, [(claim.attempt_id, refused)])
+            return
+        why = f"the carrier refuses our calls: {refused.code}: {refused.message}"
+        await self._release([claim], why)
+        if self._brake is not None:
+            await self._brake.stop_campaign(claim.campaign_id, why)
+
+    def _slow_down(self, until_at: int, why: str) -> None:
+        if self._brake is not None:
+            self._brake.back_off(until_at, why)
+
+    async def _release(self, claims: Sequence[Claim], why: str, due_at: int | None = None) -> None:
+        self._batcher.post(
+            self._calls.released, [(claim.attempt_id, why, due_at) for claim in claims]
+        )

@@ -1,0 +1,102 @@
+"""Who is alive: a daemon's lease, and taking over from one that is gone.
+
+A daemon owns the attempts it made. It renews one lease; when another daemon finds the lease
+expired it takes the attempts over: placed calls are looked up, intents become ``unknown`` and are
+looked for, never placed again. Because a daemon believed dead may only have been asleep, its own
+lease is part of every order's void time, and members taken from an expired lease rest for the
+quarantine before anybody dials them. A store that admits one process at a time (SQLite, by its
+lock file) needs neither: whoever held the lock before is certainly gone.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from dialer.errors import DialerError, WrongStateError
+from dialer.model import DaemonId
+from dialer.ports import Clock, Database
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+#: Requests stop this long before the lease ends: clocks differ, sockets take their time.
+MARGIN_S: Final = 2.0
+
+
+class Lease:
+    """This daemon's claim to be alive. :meth:`acquire` first, then keep :meth:`run` running."""
+
+    def __init__(
+        self, clock: Clock, database: Database, *, name: str, lease_s: float, sole: bool
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._name = name
+        self._lease_ms = int(lease_s * MS)
+        self._sole = sole
+        self._until_at = 0
+        self.daemon_id = DaemonId(0)
+
+    @property
+    def until_at(self) -> int:
+        """No request may leave after this instant (UTC ms)."""
+        return self._until_at - int(MARGIN_S * MS)
+
+    def valid(self) -> bool:
+        return self._clock.now() < self.until_at
+
+    async def acquire(self) -> None:
+        """Register this daemon; a sole one declares all others gone."""
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            daemon_id = await tx.value(
+                "add_daemon", name=self._name, now=now, lease_until=now + self._lease_ms
+            )
+            self.daemon_id = DaemonId(daemon_id)
+            if self._sole:
+                await tx.run("end_other_daemons", id=daemon_id, now=now)
+        self._until_at = now + self._lease_ms
+
+    async def run(self) -> None:
+        """Renew for ever; raises WrongStateError when the lease was lost."""
+        while True:
+            await asyncio.sleep(self._lease_ms / MS / 4)
+            try:
+                await self.renew()
+            except DialerError as error:
+                if not self.valid():
+                    raise
+                log.warning("lease.renewal_failed", error=str(error))
+
+    async def renew(self) -> None:
+        now = self._clock.now()
+        until_at = now + self._lease_ms
+        async with self._database.write() as tx:
+            kept = await tx.run("renew_lease", id=self.daemon_id, now=now, lease_until=until_at)
+        if not kept:
+            raise WrongStateError(
+                f"daemon {self.daemon_id} lost its lease: it did not renew it in time",
+                next_step="dialer run",
+            )
+        self._until_at = until_at
+
+    async def take_over(self, first_look_s: float) -> int:
+        """Adopt the open attempts of daemons that are gone; returns how many."""
+        now = self._clock.now()
+        params = {
+            "owner": self.daemon_id,
+            "now": now,
+            "first_look_ms": int(first_look_s * MS),
+        }
+        async with self._database.write() as tx:
+            adopted = await tx.run("adopt_from_ended", **params)
+            adopted += await tx.run("adopt_from_expired", **params)
+        if adopted:
+            log.warning("attempts.adopted", attempts=adopted, daemon=self.daemon_id)
+        return adopted
+
+    async def release(self) -> None:
+        """Say goodbye, so that others need not wait for the lease to end."""
+        async with self._database.write() as tx:
+            await tx.run("end_daemon", id=self.daemon_id, now=self._clock.now())

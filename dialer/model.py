@@ -1,0 +1,200 @@
+"""The nouns of the engine: small frozen values, the same names in every layer.
+
+Times named ``…_at`` are UTC milliseconds; durations named ``…_s`` are seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+CampaignId = NewType("CampaignId", int)
+MemberId = NewType("MemberId", int)
+NumberId = NewType("NumberId", int)
+DaemonId = NewType("DaemonId", int)
+#: 32 hexadecimal digits; also the attempt's token in callback addresses, so it is not guessable.
+AttemptId = NewType("AttemptId", str)
+#: The carrier's own name for a call.
+CallSid = NewType("CallSid", str)
+
+
+class AmdMode(StrEnum):
+    """Who tells people from machines."""
+
+    CARRIER = "carrier"  # the carrier's own detection, asynchronous
+    OFF = "off"  # nobody: every answer counts as a person
+
+
+class OnMachine(StrEnum):
+    """What happens when a machine picks up."""
+
+    HANG_UP = "hang_up"
+    LEAVE_MESSAGE = "leave_message"  # once the greeting is over
+    CONTINUE = "continue"  # as if a person had answered
+
+
+class AgentKind(StrEnum):
+    """What talks to the callee."""
+
+    MESSAGE = "message"  # spoken text, {{variables}} filled from the contact
+    STREAM = "stream"  # websocket with the call's audio, both ways
+    RELAY = "relay"  # websocket with text; the carrier speaks and listens
+    SIP = "sip"
+    PHONE = "phone"
+    TWIML_URL = "twiml_url"  # the operator's own document
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What a campaign connects people to: *target* is the text, address, number or URL."""
+
+    kind: AgentKind
+    target: str
+    options: Mapping[str, str]
+
+
+class CarrierStatus(StrEnum):
+    """The carrier's status of a call; declared in the order a call passes through."""
+
+    QUEUED = "queued"
+    INITIATED = "initiated"  # in callbacks only, never on the resource
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def rank(self) -> int:
+        """How far the call has come; all final statuses rank alike."""
+        return _RANK[self]
+
+    @property
+    def final(self) -> bool:
+        return _RANK[self] == FINAL_RANK
+
+
+FINAL_RANK = 4
+_RANK = {status: min(at, FINAL_RANK) for at, status in enumerate(CarrierStatus)}
+
+
+class EventSource(StrEnum):
+    """Where news of a call came from."""
+
+    STATUS = "status"  # status callback
+    ANSWER = "answer"  # the carrier asked what to say
+    AMD = "amd"  # the carrier's answering machine verdict
+    LOOKUP = "lookup"  # we asked the carrier
+    REQUEST = "request"  # the answer to our own request; never in the inbox
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """One piece of news of one call, as the inbox keeps it; any fact may be missing."""
+
+    attempt_id: AttemptId
+    sid: CallSid
+    source: EventSource
+    received_at: int
+    status: CarrierStatus | None = None
+    sequence: int | None = None
+    occurred_at: int | None = None
+    duration_s: int | None = None
+    sip_code: int | None = None
+    error_code: int | None = None
+    answered_by: str | None = None
+
+    @property
+    def news(self) -> str:
+        """Equal for repeats of the same news of one attempt, different otherwise."""
+        return f"{self.source}|{self.status or ''}|{self.answered_by or ''}|{self.sid[-8:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """All that is known of an attempt's call: the join of its events, in any order."""
+
+    sid: CallSid | None = None
+    status: CarrierStatus | None = None
+    ringing_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    duration_s: int | None = None
+    sip_code: int | None = None
+    error_code: int | None = None
+    answered_by: str | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status is not None and self.status.final
+
+
+class WaitReason(StrEnum):
+    """Why a member is not being dialed right now: the closed set."""
+
+    DRAFT = "draft"
+    NOT_STARTED = "not_started"  # the campaign's start lies ahead
+    PAUSED = "paused"
+    ENDED = "ended"  # the campaign is completed or cancelled
+    NO_DAEMON = "no_daemon"  # no daemon has seen the campaign yet
+    DRAINING = "draining"  # the daemon is going down
+    OUTSIDE_HOURS = "outside_hours"
+    NO_NUMBER = "no_number"  # no caller id is usable
+    CAMPAIGN_CONCURRENCY = "campaign_concurrency"
+    ACCOUNT_CONCURRENCY = "account_concurrency"
+    CALL_INTERVAL = "call_interval"
+    CALLS_PER_SECOND = "calls_per_second"
+    CARRIER_BACK_OFF = "carrier_back_off"  # the carrier asked us to wait, or cannot be reached
+    STORE_FAILED = "store_failed"  # intents cannot be made durable
+    RETRY_NOT_DUE = "retry_not_due"
+    DEFERRED = "deferred"  # given back a moment ago, due again soon
+    CALLEE_BUSY = "callee_busy"  # another attempt at this phone number is open
+    IN_CALL = "in_call"
+    AWAITING_OUTCOME = "awaiting_outcome"  # within the completion timeout
+    NEXT = "next"  # nothing blocks: its turn comes
+
+
+class FailReason(StrEnum):
+    """Why a member failed: the closed set."""
+
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    INVALID_NUMBER = "invalid_number"
+    FAX = "fax"
+    REJECTED_TWICE = "rejected_twice"
+    RULED_OUT = "ruled_out"  # the campaign's own retry rule says never
+    NEVER_PLACED = "never_placed"  # the carrier did not make the call, time and again
+    NEVER_OPEN = "never_open"  # no window opens any more
+    DESTINATION_NOT_ALLOWED = "destination_not_allowed"  # our account may not call there
+    CANCELLED = "cancelled"  # the campaign was cancelled or ended by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A member taken for one attempt: the intent is durable, the carrier has not been asked."""
+
+    attempt_id: AttemptId
+    member_id: MemberId
+    campaign_id: CampaignId
+    number_id: NumberId
+    to: str
+    from_: str
+    send_at: int
+    void_at: int  # after this instant the request must not leave any more
+    intent_at: int
+    ring_timeout_s: int
+    amd: AmdMode
+    detect_message_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What an answered call is to hear: the campaign's agent, with the contact's variables."""
+
+    attempt_id: AttemptId
+    agent: Agent
+    variables: Mapping[str, str]
+    language: str | None
+    caller_id: str
+    time_limit_s: int

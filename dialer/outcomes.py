@@ -1,0 +1,156 @@
+"""What news of a call amounts to: facts first, then one outcome.
+
+Callbacks come twice, late, out of order or never, so facts are a *join*: merging the same events
+in any order, any number of times, gives the same facts. The outcome is a total function of the
+facts; who answered is only a refinement of an answered call.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar, assert_never
+
+from amd.verdict import GREETING_ENDED, Verdict, carrier_verdict
+from dialer.model import AmdMode, CallEvent, CallFacts, CarrierStatus, EventSource
+from retries.outcome import Outcome
+
+Number = TypeVar("Number", int, float)
+
+#: A call has one final status. Should a carrier report two, the one that cost the callee most
+#: of their attention is believed, whatever came first.
+_FINAL_ORDER: Final[Sequence[CarrierStatus | None]] = (
+    CarrierStatus.COMPLETED,
+    CarrierStatus.BUSY,
+    CarrierStatus.NO_ANSWER,
+    CarrierStatus.FAILED,
+    CarrierStatus.CANCELED,
+)
+
+#: SIP finals by which a person, or a filter in their name, turned the call down (RFC 3261 §21.6.2,
+#: RFC 8197, RFC 8688). Twilio reports such calls as no-answer, busy or failed.
+_REJECTED_SIP: Final = frozenset({603, 607, 608})
+_REJECTED_ERRORS: Final = frozenset({31603})
+
+#: SIP finals that say the number does not exist (RFC 3261 §21.4, §21.6.3).
+_NO_SUCH_NUMBER_SIP: Final = frozenset({404, 410, 484, 604})
+#: Twilio's error codes for a number that can never be called.
+_NO_SUCH_NUMBER_ERRORS: Final = frozenset({13223, 13224, 13226, 21202, 21211, 21214, 21217})
+
+_VERDICT_ORDER: Final = (Verdict.HUMAN, Verdict.MACHINE, Verdict.FAX, Verdict.UNKNOWN)
+
+NOTHING: Final = CallFacts()
+
+
+def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
+    """The facts with *event* in them; commutative, associative and idempotent."""
+    status, final = event.status, _last_word(facts, event)
+    seen_at = event.occurred_at if event.occurred_at is not None else event.received_at
+    ringing_at, answered_at = facts.ringing_at, facts.answered_at
+    if status is CarrierStatus.RINGING:
+        ringing_at = _least(ringing_at, seen_at)
+    elif status is CarrierStatus.IN_PROGRESS:
+        answered_at = _least(answered_at, seen_at)
+    further = status is not None and (facts.status is None or status.rank > facts.status.rank)
+    return CallFacts(
+        facts.sid or event.sid,
+        final.status or (status if further else facts.status),
+        ringing_at,
+        answered_at,
+        final.ended_at,
+        final.duration_s,
+        final.sip_code,
+        final.error_code,
+        _surer(facts.answered_by, event.answered_by),
+    )
+
+
+def _last_word(facts: CallFacts, event: CallEvent) -> CallFacts:
+    """What is known of the call's end, of the status that counts; empty while it goes on."""
+    status = event.status
+    if status is None or not status.final:
+        return facts if facts.final else NOTHING
+    ended_at = event.occurred_at if event.occurred_at is not None else event.received_at
+    told = CallFacts(
+        status=status,
+        ended_at=ended_at,
+        duration_s=event.duration_s,
+        sip_code=event.sip_code,
+        error_code=event.error_code,
+    )
+    if facts.status is None or not facts.final:
+        return told
+    if facts.status is not status:
+        return min(facts, told, key=lambda each: _FINAL_ORDER.index(each.status))
+    return CallFacts(
+        status=status,
+        ended_at=_least(facts.ended_at, ended_at),
+        duration_s=_most(facts.duration_s, event.duration_s),
+        sip_code=_least(facts.sip_code, event.sip_code),
+        error_code=_least(facts.error_code, event.error_code),
+    )
+
+
+def outcome_of(facts: CallFacts, amd: AmdMode) -> Outcome:
+    """The outcome of a call that is over; raises ValueError for one that is not."""
+    status = facts.status
+    if status is None or not status.final:
+        raise ValueError(f"call {facts.sid} is not over: {status}")
+    if status is CarrierStatus.COMPLETED:
+        return _answered(facts, amd)
+    if facts.sip_code in _REJECTED_SIP or facts.error_code in _REJECTED_ERRORS:
+        return Outcome.REJECTED
+    if status is CarrierStatus.BUSY:
+        return Outcome.BUSY
+    if status is CarrierStatus.NO_ANSWER:
+        return Outcome.NO_ANSWER
+    if status is CarrierStatus.CANCELED:
+        return Outcome.CANCELED
+    if facts.error_code in _NO_SUCH_NUMBER_ERRORS or facts.sip_code in _NO_SUCH_NUMBER_SIP:
+        return Outcome.INVALID_NUMBER
+    return Outcome.CARRIER_FAILED
+
+
+def certainly_invalid(error_code: int | None) -> bool:
+    """True when the carrier condemns the number; a SIP code may be a fault on the way."""
+    return error_code in _NO_SUCH_NUMBER_ERRORS
+
+
+def greeting_is_over(event: CallEvent) -> bool:
+    """True when a message spoken now would be recorded by the machine."""
+    return event.source is EventSource.AMD and event.answered_by in GREETING_ENDED
+
+
+def _answered(facts: CallFacts, amd: AmdMode) -> Outcome:
+    if amd is AmdMode.OFF:
+        return Outcome.HUMAN
+    verdict = carrier_verdict(facts.answered_by)
+    match verdict:
+        case Verdict.HUMAN | Verdict.UNKNOWN:
+            return Outcome.HUMAN
+        case Verdict.MACHINE:
+            return Outcome.MACHINE
+        case Verdict.FAX:
+            return Outcome.FAX
+        case _:
+            assert_never(verdict)
+
+
+def _surer(one: str | None, other: str | None) -> str | None:
+    """Of two words for who answered the one that decides; a person before a machine."""
+    if one is None or other is None or one == other:
+        return one or other
+    return min(
+        one,
+        other,
+        key=lambda word: (
+            _VERDICT_ORDER.index(carrier_verdict(word)),
+            word not in GREETING_ENDED,
+            word,
+        ),
+    )
+
+
+def _least(one: Number | None, other: Number | None) -> Number | None:
+    return one if other is None else other if one is None else min(one, other)
+
+
+def _most(one: Number | None, other: Number | None) -> Number | None:
+    return one if other is None else other if one is None else max(one, other)

@@ -1,0 +1,53 @@
+"""When the next calls may start, from the lanes they pass through.
+
+A *lane* lets one call through per *spacing*; an account's calls per second and a campaign's call
+interval are lanes. Starts are reserved ahead on an absolute schedule that corrects itself, so
+that neither a slow carrier nor a busy machine stretches the gaps, and evenly, so that no sliding
+second ever holds more than the lane allows. A slot that was missed is gone: after a pause, a
+sleep or a clock jump nothing is caught up in a burst.
+
+Times are UTC microseconds here, because calls per second do not divide into milliseconds.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+US: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One call per *spacing_us*; the next not before *next_us*. Spacing 0 never holds a call."""
+
+    next_us: int
+    spacing_us: int
+
+
+def per_second(calls: float) -> int:
+    """The spacing that allows *calls* starts in any second; 0 calls a second means no limit."""
+    return math.ceil(US / calls) if calls else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The starts that were found, and the lanes as they stand after them."""
+
+    starts_us: Sequence[int]
+    lanes: Sequence[Lane]
+
+
+def reserve(lanes: Sequence[Lane], now_us: int, horizon_us: int, limit: int) -> Slots:
+    """Up to *limit* starts in ``[now, horizon]``, each allowed by every lane."""
+    spacings = [lane.spacing_us for lane in lanes]
+    free = [lane.next_us for lane in lanes]
+    starts: list[int] = []
+    while len(starts) < limit:
+        start = max(now_us, *free)
+        if start > horizon_us:
+            break
+        starts.append(start)
+        free = [start + spacing for spacing in spacings]
+    taken = [Lane(at, spacing) for at, spacing in zip(free, spacings, strict=True)]
+    return Slots(starts, taken)

@@ -1,0 +1,201 @@
+"""What the use cases need from the outside: time, chance, names, a store and a carrier.
+
+Adapters implement these protocols; ``app.py`` puts them together. Nothing above this module in
+the layers may know which adapter answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+from dialer.model import AmdMode, AttemptId, CallEvent, CallFacts, CallSid, Script
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> int:
+        """UTC milliseconds."""
+
+
+class Rng(Protocol):
+    """Chance, where it is wanted: jitter and shuffling. Never for secrets."""
+
+    def random(self) -> float:
+        """A float in [0, 1)."""
+
+
+class Ids(Protocol):
+    """Names nobody can guess."""
+
+    def attempt(self, now: int) -> AttemptId:
+        """A new attempt's id; ids sort by the time they were made."""
+
+
+class Tx(Protocol):
+    """One transaction. Queries are named; their text lives with the store."""
+
+    async def rows(self, query: str, **params: Any) -> Sequence[Row]: ...
+
+    async def row(self, query: str, **params: Any) -> Row | None: ...
+
+    async def value(self, query: str, **params: Any) -> Any: ...
+
+    async def run(self, query: str, **params: Any) -> int:
+        """Execute and return how many rows changed."""
+
+    async def many(self, query: str, params: Sequence[Mapping[str, Any]]) -> None:
+        """Execute once per mapping, in one round trip."""
+
+
+class Database(Protocol):
+    """A store with one truth; every write is durable when its block ends."""
+
+    def read(self) -> AbstractAsyncContextManager[Tx]:
+        """Committed data only; never blocks a writer."""
+
+    def write(self) -> AbstractAsyncContextManager[Tx]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+
+
+# -- the carrier ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call to place. After *void_at* (UTC ms) the request must not leave any more."""
+
+    attempt_id: AttemptId
+    to: str
+    from_: str
+    ring_timeout_s: int
+    amd: AmdMode
+    detect_message_end: bool
+    void_at: int
+
+
+class Refusal(StrEnum):
+    """Why the carrier said no for certain; each kind has its own consequence."""
+
+    BAD_NUMBER = "bad_number"  # the callee's number can never be called
+    DESTINATION = "destination"  # this country or prefix is not allowed
+    CONFIGURATION = "configuration"  # our account, credentials or caller id: stop the campaign
+    OTHER = "other"  # this attempt failed, nothing more is known
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The carrier made a call of it."""
+
+    sid: CallSid
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The carrier did not make a call of it, and never will of this request."""
+
+    kind: Refusal
+    code: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Never processed: the same order may be sent again after *retry_after_s*."""
+
+    retry_after_s: float
+    code: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Nobody knows whether there is a call: never send again, look for it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not one byte left: the order is void or nobody listens at the carrier's address."""
+
+    why: str
+
+
+Placement: TypeAlias = Accepted | Refused | Throttled | Doubtful | NotSent
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCall:
+    """A call as the carrier's list shows it."""
+
+    sid: CallSid
+    to: str
+    from_: str
+    created_at: int
+    facts: CallFacts
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedNumber:
+    """A number calls may be placed from, as the carrier lists it."""
+
+    phone: str
+    name: str
+
+
+class Carrier(Protocol):
+    """Places calls and answers questions about them. Errors derive from DialerError."""
+
+    async def place(self, order: Order) -> Placement:
+        """Ask once. Never raises for what the carrier or the network does, never asks twice."""
+
+    async def hang_up(self, sid: CallSid) -> None:
+        """End the call in whatever state it is; a call that is over already is fine."""
+
+    async def cancel(self, sid: CallSid) -> None:
+        """End the call if it is still queued or ringing; no effect on a conversation."""
+
+    async def redirect(self, sid: CallSid, url: str) -> bool:
+        """Continue the call with the document at *url*; False when the call is over already."""
+
+    async def fetch(self, sid: CallSid) -> CarrierCall | None:
+        """The call as the carrier knows it, None when it knows none."""
+
+    async def find(self, to: str, from_: str, since_at: int) -> Sequence[CarrierCall]:
+        """Calls between the two numbers created at or after *since_at*, oldest first."""
+
+    async def owned_numbers(self) -> Sequence[OwnedNumber]:
+        """Every number the account may call from."""
+
+    async def check(self) -> None:
+        """Raise CredentialsError or UnreachableError when the account cannot be used."""
+
+
+class CallbackDoor(Protocol):
+    """The carrier's side of the web server: who is knocking, what they say, what they hear."""
+
+    def authentic(self, target: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """True when the carrier signed this request; *target* is the raw path with its query."""
+
+    def status_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse a status callback; raises UsageError for a body that is none."""
+
+    def amd_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse an answering-machine verdict; raises UsageError for a body that is none."""
+
+    def answer_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse the carrier's question what to say; raises UsageError for a body that is none."""
+
+    def document(self, script: Script) -> bytes:
+        """What the answered call is to do."""
+
+    def message_document(self, script: Script) -> bytes:
+        """What to leave on a machine whose greeting is over."""
+
+    def goodbye(self) -> bytes:
+        """The document that ends a call; also the answer when anything goes wrong."""

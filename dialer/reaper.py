@@ -1,0 +1,190 @@
+"""What nobody reports, asked for: doubts resolved, silent calls looked up, outcomes settled.
+
+Every open attempt carries the instant at which its silence becomes suspicious. The reaper asks
+the carrier about those whose instant has come, and never places anything:
+
+* ``intent`` overdue: our own answer was lost on the way to the store; it becomes ``unknown``.
+* ``unknown``: listed by both numbers once the accept bound has passed, and again after the list
+  bound; one stranger is adopted, none twice means no call came about, two raise the alarm.
+* ``placed``: fetched; its news goes through the same inbox as a callback.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from dialer.batching import Batcher
+from dialer.calls import Calls, CallTimes
+from dialer.errors import DialerError
+from dialer.leases import Lease
+from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
+from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
+from dialer.states import AttemptState
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+#: Attempts asked about in one sweep, and at the same time.
+SWEEP_SIZE: Final = 200
+AT_ONCE: Final = 10
+#: Our clock and the carrier's may differ by this much.
+SKEW_S: Final = 60
+#: A call that goes on is asked about again after this, doubling up to the bound.
+ASK_AGAIN_S: Final = 60
+ASK_AGAIN_MAX_S: Final = 900
+#: A call the carrier does not know of after so many questions is over.
+VANISHED_AFTER: Final = 8
+
+
+class Reaper:
+    """Sweeps every *sweep_s* seconds. :meth:`run` must be running."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database,
+        batcher: Batcher,
+        calls: Calls,
+        carrier: Carrier,
+        lease: Lease,
+        times: CallTimes,
+        *,
+        sweep_s: float,
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._batcher = batcher
+        self._calls = calls
+        self._carrier = carrier
+        self._lease = lease
+        self._times = times
+        self._sweep_s = sweep_s
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self) -> None:
+        """Sweep for ever; a failed sweep is logged and repeated."""
+        while True:
+            try:
+                await self.sweep()
+            except DialerError as error:
+                log.error("sweep.failed", error=str(error))
+            await asyncio.sleep(self._sweep_s)
+
+    async def sweep(self) -> None:
+        """Settle what is final and ask about what is silent."""
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            settle_at = await tx.value("next_outcome_due")
+            silent = await tx.rows(
+                "attempts_to_check", now=now, owner=self._lease.daemon_id, limit=SWEEP_SIZE
+            )
+        if settle_at is not None and settle_at <= now:
+            await self._calls.settle()
+        async with asyncio.TaskGroup() as questions:
+            for row in silent:
+                questions.create_task(self._ask(row))
+
+    async def _ask(self, row: Row) -> None:
+        async with self._gate:
+            try:
+                match AttemptState(row["state"]):
+                    case AttemptState.INTENT:
+                        doubt = (row["id"], "no answer was recorded")
+                        await self._batcher.apply(self._calls.doubted, [doubt])
+                    case AttemptState.UNKNOWN:
+                        await self._look_for(row)
+                    case _:
+                        await self._look_up(row)
+            except DialerError as error:
+                log.warning("question.failed", attempt=row["id"], error=str(error))
+                await self._postpone(row)
+
+    async def _look_for(self, row: Row) -> None:
+        found = await self._strangers(row)
+        if found:
+            first, *others = found
+            for other in others:
+                log.error("call.duplicated", attempt=row["id"], sid=first.sid, other=other.sid)
+                await self._carrier.cancel(other.sid)
+            await self._calls.adopt(row["id"], first.sid)
+            await self._report(row["id"], first)
+            return
+        last_look_at = row["intent_at"] + int(self._doubt_s() * MS)
+        if self._clock.now() < last_look_at:
+            postponed = {"id": row["id"], "check_at": last_look_at}
+            await self._batcher.apply(self._write_postponed, [postponed])
+            return
+        await self._batcher.apply(self._calls.absent, [row["id"]])
+
+    def _doubt_s(self) -> float:
+        times = self._times
+        return times.request_timeout_s + times.accept_bound_s + times.list_bound_s
+
+    async def _strangers(self, row: Row) -> list[CarrierCall]:
+        """Calls between the two numbers, of that time, that no attempt claims yet."""
+        since_at = row["intent_at"] - SKEW_S * MS
+        until_at = row["intent_at"] + int((self._doubt_s() + SKEW_S) * MS)
+        listed = await self._carrier.find(row["phone"], row["from_"], since_at)
+        async with self._database.read() as tx:
+            known = {each["sid"] for each in await tx.rows("known_sids", phone=row["phone"])}
+        return [c for c in listed if c.sid not in known and c.created_at <= until_at]
+
+    async def _look_up(self, row: Row) -> None:
+        call = await self._carrier.fetch(CallSid(row["sid"]))
+        if call is not None:
+            await self._report(row["id"], call)
+            if not call.facts.final:
+                await self._postpone(row)
+        elif row["checks"] < VANISHED_AFTER:
+            await self._postpone(row)
+        else:
+            log.error("call.vanished", attempt=row["id"], sid=row["sid"])
+            await self._calls.receive(
+                self._event(row["id"], CallSid(row["sid"]), CarrierStatus.FAILED, None)
+            )
+
+    async def _report(self, attempt_id: AttemptId, call: CarrierCall) -> None:
+        facts = call.facts
+        if facts.answered_at is not None and facts.final:
+            answered = self._event(
+                attempt_id, call.sid, CarrierStatus.IN_PROGRESS, facts.answered_at
+            )
+            await self._calls.receive(answered)
+        await self._calls.receive(
+            CallEvent(
+                attempt_id=attempt_id,
+                sid=call.sid,
+                source=EventSource.LOOKUP,
+                received_at=self._clock.now(),
+                status=facts.status,
+                occurred_at=facts.ended_at if facts.final else None,
+                duration_s=facts.duration_s,
+                sip_code=facts.sip_code,
+                error_code=facts.error_code,
+                answered_by=facts.answered_by,
+            )
+        )
+
+    def _event(
+        self, attempt_id: AttemptId, sid: CallSid, status: CarrierStatus, occurred_at: int | None
+    ) -> CallEvent:
+        return CallEvent(
+            attempt_id=attempt_id,
+            sid=sid,
+            source=EventSource.LOOKUP,
+            received_at=self._clock.now(),
+            status=status,
+            occurred_at=occurred_at,
+        )
+
+    async def _postpone(self, row: Row) -> None:
+        wait_s = min(ASK_AGAIN_S * 2 ** min(row["checks"], 10), ASK_AGAIN_MAX_S)
+        postponed = {"id": row["id"], "check_at": self._clock.now() + wait_s * MS}
+        await self._batcher.apply(self._write_postponed, [postponed])
+
+    @staticmethod
+    async def _write_postponed(tx: Tx, postponed: Sequence[dict[str, object]]) -> list[None]:
+        await tx.many("postpone_checks", postponed)
+        return [None] * len(postponed)

@@ -1,0 +1,190 @@
+"""Everything an operator may set about a deployment: flags > environment > .env > TOML > default.
+
+Environment variables are the field names in capitals behind ``DIALER_``; the TOML file is
+``dialer.toml`` in the working directory, or the file ``DIALER_CONFIG`` names. Campaign settings
+are not here: they live in the database.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dialer.clock import TimeScale
+from dialer.errors import CredentialsError, UsageError
+from dialer.suggestions import close_matches, did_you_mean
+
+CONFIG_VARIABLE: Final = "DIALER_CONFIG"
+DEFAULT_CONFIG: Final = "dialer.toml"
+
+
+class Settings(BaseSettings):
+    """One deployment's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIALER_", env_file=".env", extra="forbid", frozen=True, toml_file=DEFAULT_CONFIG
+    )
+
+    database: str = Field(
+        "dialer.db", description="SQLite file, or a PostgreSQL DSN (postgresql://…)."
+    )
+    default_region: str = Field(
+        "US", pattern="^[A-Z]{2}$", description="Country of phone numbers written without one."
+    )
+    default_zone: str = Field("UTC", description="Time zone of schedules and numbers without one.")
+
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(8090, ge=0, le=65535, description="Port the web server listens on.")
+    public_url: str = Field(
+        "", description="Outside address of the web server, as the carrier reaches it."
+    )
+
+    twilio_account_sid: str = Field("", description="Account SID (AC…).")
+    twilio_auth_token: SecretStr = Field(
+        SecretStr(""), description="Auth token: signs callbacks; places calls without an API key."
+    )
+    twilio_auth_token_previous: SecretStr = Field(
+        SecretStr(""), description="Old auth token, accepted for callbacks during a rotation."
+    )
+    twilio_api_key: str = Field("", description="API key SID (SK…) for requests.")
+    twilio_api_secret: SecretStr = Field(SecretStr(""), description="Secret of the API key.")
+    twilio_base_url: str = Field(
+        "https://api.twilio.com", description="Address of the REST API, or of a compatible server."
+    )
+    webhook_overrides: str = Field(
+        "rc=2&rp=ct,rt,5xx", description="Twilio's retry rules for callbacks, after the # of URLs."
+    )
+
+    calls_per_second: float = Field(
+        1.0, ge=0, le=1000, description="Calls the account may start per second; 0 = no limit."
+    )
+    max_concurrent: int = Field(
+        0, ge=0, description="Calls the account may have at once; 0 = no limit."
+    )
+    call_time_limit_s: int = Field(
+        1800, ge=10, le=14400, description="A call is ended by the carrier after this."
+    )
+
+    request_timeout_s: float = Field(
+        10.0, gt=0, description="A request to the carrier is in doubt after this."
+    )
+    accept_bound_s: float = Field(
+        30.0, gt=0, description="The carrier accepts a request within this time, or never."
+    )
+    list_bound_s: float = Field(
+        60.0, ge=0, description="An accepted call shows in the carrier's list within this time."
+    )
+    quarantine_s: float = Field(
+        900.0, ge=0, description="Rest for callees of a daemon whose lease expired."
+    )
+    lease_s: float = Field(15.0, ge=4, description="How long a daemon counts as alive.")
+    patience_s: float = Field(
+        3.0, gt=0, description="A call that could not start this long after its slot is given back."
+    )
+    look_ahead_s: float = Field(
+        0.1, gt=0, le=60, description="How far ahead slots for calls are reserved."
+    )
+    control_poll_s: float = Field(
+        0.1, gt=0, le=60, description="How often commands of other processes are looked for."
+    )
+    sweep_s: float = Field(
+        0.5, gt=0, le=60, description="How often silent calls and final outcomes are looked for."
+    )
+    explain_s: float = Field(
+        1.0, gt=0, le=600, description="How often the reasons for not dialing are written down."
+    )
+    drain_timeout_s: float = Field(
+        300.0, ge=0, description="How long running calls may go on after SIGTERM."
+    )
+    busy_timeout_s: float = Field(
+        10.0, gt=0, description="How long another program may hold the database."
+    )
+    log_format: str = Field(
+        "auto", pattern="^(auto|json|text)$", description="json, text, or text on a terminal."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+    time_scale: str = Field(
+        "1", description="SPEED@EPOCH: a faster clock for demos and tests; 1 is real time."
+    )
+
+    @field_validator("time_scale")
+    @classmethod
+    def _readable_scale(cls, value: str) -> str:
+        TimeScale.parse(value)
+        return value
+
+    @field_validator("public_url", "twilio_base_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is not an http(s) address")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml_file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        toml = TomlConfigSettingsSource(settings_cls, toml_file)
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @property
+    def scale(self) -> TimeScale:
+        return TimeScale.parse(self.time_scale)
+
+    @property
+    def is_postgres(self) -> bool:
+        return "://" in self.database
+
+    def require_carrier(self) -> None:
+        """Raise CredentialsError unless calls can be placed and their callbacks be checked."""
+        missing = [
+            name
+            for name, value in (
+                ("twilio_account_sid", self.twilio_account_sid),
+                ("twilio_auth_token", self.twilio_auth_token.get_secret_value()),
+                ("public_url", self.public_url),
+            )
+            if not value
+        ]
+        if missing:
+            variables = ", ".join(f"DIALER_{name.upper()}" for name in missing)
+            raise CredentialsError(
+                f"the carrier is not set up: {variables} missing",
+                next_step="set them, or try without an account: dialer demo",
+            )
+        if bool(self.twilio_api_key) != bool(self.twilio_api_secret.get_secret_value()):
+            raise CredentialsError(
+                "an API key needs both DIALER_TWILIO_API_KEY and DIALER_TWILIO_API_SECRET"
+            )
+
+
+def load(**flags: Any) -> Settings:
+    """Read the settings; raises UsageError naming the setting, its value and where it came from."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(close_matches(name, Settings.model_fields))
+            raise UsageError(f"unknown setting {name!r}{hint}") from None
+        value = "" if "token" in name or "secret" in name else f" = {first.get('input')!r}"
+        raise UsageError(f"setting {name}{value}: {first['msg']}") from None
+    except ValueError as error:  # a TOML file that cannot be read
+        raise UsageError(f"the configuration file cannot be read: {error}") from None

@@ -1,0 +1,1 @@
+"""The store: named SQL on SQLite (aiosqlite) or PostgreSQL (asyncpg), one set of queries."""

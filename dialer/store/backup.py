@@ -1,0 +1,76 @@
+"""A copy of a SQLite database, taken while others read and write it.
+
+The copy is written under another name, checked, made durable and only then given its own, so
+that a file with that name is always a whole one.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from dialer.errors import NotFoundError, StoreBusyError, StoreError, UsageError
+
+
+def back_up(database: Path, copy: Path, *, busy_timeout_s: float) -> None:
+    """Write a copy of *database* to *copy*, readable by its owner alone.
+
+    Raises NotFoundError when there is no database, UsageError when *copy* cannot be made or is
+    there already, and StoreError when the copy is not whole.
+    """
+    if not database.is_file():
+        raise NotFoundError(f"there is no database {database}", next_step="check DIALER_DATABASE")
+    if copy.exists():
+        raise UsageError(f"{copy} is there already; name a file that is not")
+    with _written_apart(copy) as partial, _translated(database):
+        with closing(sqlite3.connect(database, timeout=busy_timeout_s)) as source:
+            source.execute("VACUUM INTO ?", (str(partial),))
+        _check(partial)
+
+
+@contextmanager
+def _written_apart(copy: Path) -> Iterator[Path]:
+    """A file beside *copy* that takes its name when the block ends well, else vanishes."""
+    partial = copy.with_name(f".{copy.name}.partial")
+    try:
+        # Empty, so that VACUUM INTO accepts it, and private from its first byte on.
+        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+    except OSError as error:
+        raise UsageError(f"{copy} cannot be written: {error.strerror}") from None
+    try:
+        yield partial
+        _flush(partial)
+        partial.rename(copy)
+        _flush(copy.parent)
+    finally:
+        for leftover in (partial, Path(f"{partial}-journal")):
+            with suppress(FileNotFoundError):
+                leftover.unlink()
+
+
+def _check(copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as connection:
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    if found != ["ok"]:
+        raise StoreError(f"the copy is damaged: {found[0]}", next_step="dialer db check")
+
+
+def _flush(path: Path) -> None:
+    """Make what is in a file or folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(database: Path) -> Iterator[None]:
+    """Turn the driver's errors into ours at the door; the cause is kept."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise StoreBusyError(f"database {database} is locked by another program") from error
+        raise StoreError(f"database {database} cannot be copied: {error}") from error

@@ -1,0 +1,123 @@
+"""PostgreSQL through asyncpg: any number of daemons share one database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Self, TypeAlias
+
+import asyncpg
+
+from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.ports import Row
+from dialer.store.queries import Query, load
+
+#: asyncpg ships no types; a pooled connection offers what a plain one does.
+Connection: TypeAlias = Any
+
+
+class PostgresTx:
+    """One connection's current transaction."""
+
+    dialect: Final = "postgres"
+
+    def __init__(self, connection: Connection, queries: Mapping[str, Query]) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def rows(self, query: str, **params: Any) -> Sequence[Row]:
+        text, arguments = self._bound(query, params)
+        return await self._connection.fetch(text, *arguments)  # type: ignore[no-any-return]  # untyped driver
+
+    async def row(self, query: str, **params: Any) -> Row | None:
+        text, arguments = self._bound(query, params)
+        return await self._connection.fetchrow(text, *arguments)  # type: ignore[no-any-return]  # untyped driver
+
+    async def value(self, query: str, **params: Any) -> Any:
+        text, arguments = self._bound(query, params)
+        return await self._connection.fetchval(text, *arguments)
+
+    async def run(self, query: str, **params: Any) -> int:
+        text, arguments = self._bound(query, params)
+        tag = await self._connection.execute(text, *arguments)  # as in "UPDATE 3"
+        count = tag.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def many(self, query: str, params: Sequence[Mapping[str, Any]]) -> None:
+        if params:
+            known = self._queries[query]
+            await self._connection.executemany(known.text, [known.bound(each) for each in params])
+
+    def _bound(self, query: str, params: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+        known = self._queries[query]
+        return known.text, known.bound(params)
+
+
+class PostgresDatabase:
+    """The :class:`~dialer.ports.Database` behind one DSN. Use as an async context manager."""
+
+    def __init__(self, dsn: str, *, busy_timeout_s: float, connections: int = 5) -> None:
+        self._dsn = dsn
+        self._busy_timeout_s = busy_timeout_s
+        self._connections = connections
+        self._queries = load("postgres")
+        self._pool: Any = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._connections,
+                server_settings={"lock_timeout": f"{int(self._busy_timeout_s * 1000)}"},
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            raise UnreachableError(
+                f"PostgreSQL cannot be reached: {error}",
+                next_step="check DIALER_DATABASE and that the server is running",
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[PostgresTx]:
+        async with self._pool.acquire() as connection:
+            with _translated():
+                yield PostgresTx(connection, self._queries)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[PostgresTx]:
+        async with self._pool.acquire() as connection:
+            with _translated():
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    yield PostgresTx(connection, self._queries)
+                except BaseException:
+                    await asyncio.shield(transaction.rollback())
+                    raise
+                await transaction.commit()
+
+    async def schema_revision(self) -> str | None:
+        """The migration the database is at; None for one without tables."""
+        async with self.read() as tx:
+            if await tx.value("has_schema") is None:
+                return None
+            return str(await tx.value("schema_revision"))
+
+    async def maintain(self) -> None:
+        """Nothing: the server's autovacuum keeps statistics and space."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the driver's errors into ours at the door; the cause is kept."""
+    try:
+        yield
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise StoreBusyError(f"the database is locked by somebody else: {error}") from error
+    except asyncpg.PostgresError as error:
+        raise StoreError(f"database: {error}") from error
+    except (OSError, asyncpg.InterfaceError) as error:
+        raise UnreachableError(f"the connection to PostgreSQL was lost: {error}") from error

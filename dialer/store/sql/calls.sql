@@ -1,0 +1,123 @@
+-- name: sendable
+-- The last question before requests leave: still ours, still wanted?
+SELECT a.id
+  FROM attempts a
+  JOIN campaigns c ON c.id = a.campaign_id
+ WHERE a.id IN (SELECT value FROM json_each(:ids))
+   AND a.state = 'intent'
+   AND a.owner = :owner
+   AND c.status = 'active';
+
+-- name: add_events*!
+INSERT INTO call_events (attempt_id, sid, source, status, sequence, occurred_at, duration_s,
+                         sip_code, error_code, answered_by, received_at, news, folded_at,
+                         verdict)
+VALUES (:attempt_id, :sid, :source, :status, :sequence, :occurred_at, :duration_s,
+        :sip_code, :error_code, :answered_by, :received_at, :news, :folded_at,
+        :verdict)
+    ON CONFLICT (attempt_id, news) DO NOTHING;
+
+-- name: unfolded_events
+SELECT attempt_id, sid, source, status, sequence, occurred_at, duration_s, sip_code, error_code,
+       answered_by, received_at
+  FROM call_events
+ WHERE folded_at IS NULL
+ ORDER BY received_at
+ LIMIT :limit;
+
+-- name: mark_folded*!
+UPDATE call_events SET folded_at = :now, verdict = :verdict
+ WHERE attempt_id = :attempt_id AND news = :news AND folded_at IS NULL;
+
+-- name: load_attempts
+SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status, a.ringing_at,
+       a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
+       a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
+       m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
+       m.last_outcome, m.attempt_id AS member_attempt_id,
+       c.amd, c.completion_timeout_s, c.on_machine, c.ring_timeout_s
+  FROM attempts a
+  JOIN members m ON m.id = a.member_id
+  JOIN campaigns c ON c.id = a.campaign_id
+ WHERE a.id IN (SELECT value FROM json_each(:ids));
+
+-- name: inbox_of
+SELECT attempt_id, sid, source, status, sequence, occurred_at, duration_s, sip_code, error_code,
+       answered_by, received_at
+  FROM call_events
+ WHERE attempt_id IN (SELECT value FROM json_each(:ids)) AND folded_at IS NOT NULL;
+
+-- name: save_attempts*!
+UPDATE attempts
+   SET state = :state, check_at = :check_at, checks = :checks, sid = :sid, status = :status,
+       ringing_at = :ringing_at, answered_at = :answered_at, ended_at = :ended_at,
+       duration_s = :duration_s, sip_code = :sip_code, error_code = :error_code,
+       answered_by = :answered_by, outcome = :outcome, detail = :detail, closed_at = :closed_at
+ WHERE id = :id AND state = :was;
+
+-- name: move_members*!
+-- Only the member's latest attempt may move it, and only from the state it was read in.
+UPDATE members
+   SET state = :state, next_at = :next_at, attempts = attempts + :counted,
+       rejections = rejections + :rejected, not_placed = not_placed + :absent,
+       reason = :reason, last_outcome = :outcome, changed_at = :now
+ WHERE id = :member_id AND state = :was AND attempt_id = :attempt_id;
+
+-- name: outcomes_due
+SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id,
+       m.last_outcome AS previous_outcome, a.outcome, a.error_code,
+       a.duration_s
+  FROM members m
+  JOIN attempts a ON a.id = m.attempt_id
+ WHERE m.state = 'called' AND m.next_at <= :now
+ ORDER BY m.next_at
+ LIMIT :limit;
+
+-- name: next_outcome_due$
+SELECT min(next_at) FROM members WHERE state = 'called';
+
+-- name: attempts_to_check
+SELECT id, state, sid, phone, number_id, campaign_id, member_id, intent_at, check_at, checks,
+       (SELECT n.phone FROM numbers n WHERE n.id = attempts.number_id) AS from_
+  FROM attempts
+ WHERE closed_at IS NULL AND check_at <= :now AND owner = :owner
+ ORDER BY check_at
+ LIMIT :limit;
+
+-- name: known_sids
+-- By way of the callee, since a call between two numbers can only belong to one of theirs.
+SELECT a.sid
+  FROM contacts c
+  JOIN members m ON m.contact_id = c.id
+  JOIN attempts a ON a.member_id = m.id
+ WHERE c.phone = :phone AND a.sid IS NOT NULL;
+
+-- name: postpone_checks*!
+UPDATE attempts SET check_at = :check_at, checks = checks + 1
+ WHERE id = :id AND closed_at IS NULL;
+
+-- name: live_attempts$
+SELECT count(*) FROM attempts WHERE closed_at IS NULL AND owner = :owner;
+
+-- name: list_calls
+SELECT a.id, a.phone, a.state, a.outcome, a.detail, a.intent_at, a.answered_at, a.ended_at,
+       a.duration_s, a.sid, n.phone AS from_, ca.name AS campaign, ct.name AS contact
+  FROM attempts a
+  JOIN numbers n ON n.id = a.number_id
+  JOIN campaigns ca ON ca.id = a.campaign_id
+  JOIN members m ON m.id = a.member_id
+  JOIN contacts ct ON ct.id = m.contact_id
+ WHERE (:campaign_id = 0 OR a.campaign_id = :campaign_id)
+ ORDER BY a.id DESC
+ LIMIT :limit;
+
+-- name: call_script^
+SELECT a.id, a.state, c.status AS campaign_status, g.kind, g.target, g.options, n.phone AS caller_id,
+       ct.phone, ct.name, ct.email, ct.language, ct.variables
+  FROM attempts a
+  JOIN campaigns c ON c.id = a.campaign_id
+  JOIN agents g ON g.id = c.agent_id
+  JOIN numbers n ON n.id = a.number_id
+  JOIN members m ON m.id = a.member_id
+  JOIN contacts ct ON ct.id = m.contact_id
+ WHERE a.id = :attempt_id;

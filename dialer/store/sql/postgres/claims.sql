@@ -1,0 +1,18 @@
+-- name: account_lane$
+SELECT next_slot_us FROM lanes WHERE name = 'account' FOR UPDATE;
+
+-- name: claim_due
+-- As in the common file; a row somebody edits at this moment is left for the next claim.
+SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
+       m.last_number_id, c.phone
+  FROM members m
+  JOIN contacts c ON c.id = m.contact_id
+ WHERE m.campaign_id = :campaign_id
+   AND m.window_key = :window_key
+   AND m.priority = :priority
+   AND m.state IN ('pending', 'retry')
+   AND m.next_at <= :now
+   AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.phone = c.phone AND a.closed_at IS NULL)
+ ORDER BY m.next_at, m.id
+ LIMIT :limit
+   FOR UPDATE OF m SKIP LOCKED;

@@ -1,0 +1,2 @@
+-- name: has_schema$
+SELECT to_regclass('alembic_version')::text;

@@ -1,0 +1,197 @@
+"""SQLite through aiosqlite: one writer connection behind a lock, readers apart.
+
+WAL, and ``synchronous=FULL`` for every commit: an intent must survive a power cut before the
+carrier hears of it, and with whole batches per commit FULL costs next to nothing
+(``make bench``). Waiting for another process's write happens in the loop, with jitter and a
+bound, never inside SQLite's blocking handler.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Self, cast
+
+import aiosqlite
+
+from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.ports import Rng, Row
+from dialer.store.queries import Query, load
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA busy_timeout=0",
+)
+#: Pause between two tries at a lock somebody else holds, in seconds; doubled by jitter.
+_BUSY_PAUSE_S: Final = 0.005
+
+
+class SqliteTx:
+    """One connection's current transaction."""
+
+    dialect: Final = "sqlite"
+
+    def __init__(self, connection: aiosqlite.Connection, queries: Mapping[str, Query]) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def rows(self, query: str, **params: Any) -> Sequence[Row]:
+        known = self._queries[query]
+        found: Any = await self._connection.execute_fetchall(known.text, known.bound(params))
+        return cast(Sequence[Row], found)  # sqlite3.Row answers to names, as Row asks
+
+    async def row(self, query: str, **params: Any) -> Row | None:
+        found = await self.rows(query, **params)
+        return found[0] if found else None
+
+    async def value(self, query: str, **params: Any) -> Any:
+        known = self._queries[query]
+        found: Any = await self._connection.execute_fetchall(known.text, known.bound(params))
+        return found[0][0] if found else None
+
+    async def run(self, query: str, **params: Any) -> int:
+        known = self._queries[query]
+        cursor = await self._connection.execute(known.text, known.bound(params))
+        return cursor.rowcount
+
+    async def many(self, query: str, params: Sequence[Mapping[str, Any]]) -> None:
+        if params:
+            known = self._queries[query]
+            await self._connection.executemany(known.text, [known.bound(each) for each in params])
+
+
+class SqliteDatabase:
+    """The :class:`~dialer.ports.Database` of one file. Use as an async context manager."""
+
+    def __init__(self, path: Path, rng: Rng, *, busy_timeout_s: float, readers: int = 2) -> None:
+        self._path = path
+        self._rng = rng
+        self._busy_timeout_s = busy_timeout_s
+        self._queries = load("sqlite")
+        self._lock = asyncio.Lock()
+        self._writer: aiosqlite.Connection | None = None
+        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._reader_count = readers
+
+    def exists(self) -> bool:
+        """True when there is a file at the path."""
+        return self._path.exists()
+
+    async def __aenter__(self) -> Self:
+        self._writer = await self._connect()
+        for _ in range(self._reader_count):
+            self._readers.put_nowait(await self._connect(query_only=True))
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        for _ in range(self._reader_count):
+            await (await self._readers.get()).close()
+        if self._writer is not None:
+            await self._writer.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteTx]:
+        connection = await self._readers.get()
+        try:
+            with _translated(self._path):
+                yield SqliteTx(connection, self._queries)
+        finally:
+            self._readers.put_nowait(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqliteTx]:
+        # An aiosqlite connection has one transaction: two tasks on it would share it. The lock
+        # keeps a stranger's statement out of somebody else's BEGIN … COMMIT.
+        assert self._writer is not None, "the database is open inside its own context only"
+        async with self._lock:
+            with _translated(self._path):
+                await self._begin(self._writer)
+                try:
+                    yield SqliteTx(self._writer, self._queries)
+                    await self._writer.execute("COMMIT")
+                except BaseException:
+                    await _rollback(self._writer)
+                    raise
+
+    async def schema_revision(self) -> str | None:
+        """The migration the file is at; None for a file without tables."""
+        async with self.read() as tx:
+            if await tx.value("has_schema") is None:
+                return None
+            return str(await tx.value("schema_revision"))
+
+    async def maintain(self) -> None:
+        """Refresh the planner's statistics and give the log's space back."""
+        assert self._writer is not None, "the database is open inside its own context only"
+        async with self._lock:
+            with _translated(self._path):
+                await self._writer.execute("PRAGMA optimize")
+                await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _begin(self, connection: aiosqlite.Connection) -> None:
+        """Take the write lock; another process's short transaction is waited out."""
+        deadline = asyncio.get_running_loop().time() + self._busy_timeout_s
+        while True:
+            try:
+                await connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error):
+                    raise
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise StoreBusyError(
+                        f"database {self._path} stayed locked for {self._busy_timeout_s:g} s",
+                        next_step="end the program that holds it (an open sqlite3 shell?)",
+                    ) from error
+                await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
+
+    async def _connect(self, *, query_only: bool = False) -> aiosqlite.Connection:
+        with _translated(self._path):
+            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=0)
+            connection.row_factory = sqlite3.Row
+            for pragma in (*_PRAGMAS, *(("PRAGMA query_only=ON",) if query_only else ())):
+                await self._patiently(connection, pragma)
+        return connection
+
+    async def _patiently(self, connection: aiosqlite.Connection, statement: str) -> None:
+        """Switching a fresh file to WAL needs it alone for a moment."""
+        deadline = asyncio.get_running_loop().time() + self._busy_timeout_s
+        while True:
+            try:
+                await connection.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or asyncio.get_running_loop().time() >= deadline:
+                    raise
+                await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
+
+
+async def _rollback(connection: aiosqlite.Connection) -> None:
+    """Give the transaction up; SQLite has done so itself after some errors."""
+    if connection.in_transaction:
+        await asyncio.shield(connection.rollback())
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn the driver's errors into ours at the door; the cause is kept."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CANTOPEN:
+            raise UnreachableError(
+                f"database {path} cannot be opened",
+                next_step="check that its folder exists and is writable",
+            ) from error
+        if isinstance(error, sqlite3.OperationalError) and _is_busy(error):
+            raise StoreBusyError(f"database {path} is locked by another program") from error
+        raise StoreError(f"database {path}: {error}") from error

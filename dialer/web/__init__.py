@@ -1,0 +1,1 @@
+"""The web server: the carrier's callbacks, health for whoever watches, later API and pages."""

@@ -1,0 +1,141 @@
+"""The carrier's callbacks: news of calls, and the question what an answered call is to hear.
+
+Plain routes over the raw body, because three of them come with every call. News is acknowledged
+once it is durable; when it cannot be kept the answer is 500, so that the carrier sends it again.
+A question is always answered with a document: somebody is on the line, and an error would be
+read out to them.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dialer.errors import UsageError
+from dialer.model import AttemptId, CallEvent, Script
+from dialer.web.services import WebServices
+
+#: Twilio's callbacks are below 2 kB.
+MAX_BODY_BYTES: Final = 64 * 1024
+
+#: How long a person on the line may wait for each of the two steps before a document is sent,
+#: in seconds. Twilio itself waits 15 and then reads an error out.
+PATIENCE_S: Final = 4.0
+
+_ATTEMPT_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+log = structlog.get_logger()
+
+Parse: TypeAlias = Callable[[AttemptId, bytes, int], CallEvent]
+Compose: TypeAlias = Callable[[Script], bytes]
+Handle: TypeAlias = Callable[[AttemptId, bytes], Awaitable[Response]]
+
+
+def callback_routes(services: WebServices) -> Sequence[BaseRoute]:
+    """The addresses the carrier is given with every call; the attempt is the last segment."""
+    door = services.door
+    topics: tuple[tuple[str, Handle], ...] = (
+        ("status", _News(services, door.status_event)),
+        ("amd", _News(services, door.amd_event)),
+        ("answer", _Question(services, door.document, recorded_as=door.answer_event)),
+        ("message", _Question(services, door.message_document)),
+    )
+    return [
+        Route(
+            f"/twilio/{topic}/{{attempt_id}}",
+            _guarded(services, topic, handle),
+            methods=["POST"],
+            name=topic,
+            max_body_size=MAX_BODY_BYTES,
+        )
+        for topic, handle in topics
+    ]
+
+
+def _guarded(
+    services: WebServices, topic: str, handle: Handle
+) -> Callable[[Request], Awaitable[Response]]:
+    """Let only the carrier through to *handle*."""
+
+    async def endpoint(request: Request) -> Response:
+        attempt_id = request.path_params["attempt_id"]
+        if not _ATTEMPT_ID.fullmatch(attempt_id):
+            return Response(status_code=404)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if not services.door.authentic(_target(request), body, request.headers):
+            log.warning("callback.refused", topic=topic, attempt=attempt_id)
+            return Response(status_code=403)
+        return await handle(AttemptId(attempt_id), body)
+
+    return endpoint
+
+
+def _target(request: Request) -> str:
+    """The path and query as they were sent: decoding and encoding again would not give them."""
+    query = request.scope["query_string"]
+    target = request.scope["raw_path"] + (b"?" + query if query else b"")
+    return str(target, "latin-1")
+
+
+class _News:
+    """Keep what the carrier reports, then say so."""
+
+    def __init__(self, services: WebServices, parse: Parse) -> None:
+        self._services = services
+        self._parse = parse
+
+    async def __call__(self, attempt_id: AttemptId, body: bytes) -> Response:
+        try:
+            event = self._parse(attempt_id, body, self._services.clock.now())
+        except UsageError as error:
+            log.warning("callback.rejected", attempt=attempt_id, error=error.message)
+            return Response(status_code=400)
+        try:
+            await self._services.receive(event)
+        except Exception:
+            log.exception("event.lost", attempt=attempt_id, source=event.source)
+            return Response(status_code=500)
+        return Response(status_code=204)
+
+
+class _Question:
+    """Say what the call is to hear; goodbye when that cannot be found out."""
+
+    def __init__(
+        self, services: WebServices, compose: Compose, *, recorded_as: Parse | None = None
+    ) -> None:
+        self._services = services
+        self._compose = compose
+        self._parse = recorded_as
+
+    async def __call__(self, attempt_id: AttemptId, body: bytes) -> Response:
+        if self._parse is not None:
+            await self._record(self._parse, attempt_id, body)
+        return Response(await self._document(attempt_id), media_type="text/xml")
+
+    async def _record(self, parse: Parse, attempt_id: AttemptId, body: bytes) -> None:
+        """Keep the answer as news; without it the status callback still tells."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._services.receive(parse(attempt_id, body, self._services.clock.now()))
+        except Exception:
+            log.exception("answer.unrecorded", attempt=attempt_id)
+
+    async def _document(self, attempt_id: AttemptId) -> bytes:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                script = await self._services.script(attempt_id)
+            if script is not None:
+                return self._compose(script)
+            log.info("answer.dismissed", attempt=attempt_id)
+        except Exception:
+            log.exception("answer.failed", attempt=attempt_id)
+        return self._services.door.goodbye()

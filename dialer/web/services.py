@@ -1,0 +1,26 @@
+"""What the web server needs from the rest of the engine."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dialer.model import AttemptId, CallEvent, Script
+from dialer.ports import CallbackDoor, Clock
+
+#: A name for each thing looked at, and what is wrong with it; None when it is well.
+Checks: TypeAlias = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WebServices:
+    """The use cases and ports behind the routes.
+
+    *receive* returns once the event is durable. *script* gives what an answered call is to hear,
+    None for an attempt that is unknown or over. *health* says what keeps the daemon from working.
+    """
+
+    door: CallbackDoor
+    clock: Clock
+    receive: Callable[[CallEvent], Awaitable[None]]
+    script: Callable[[AttemptId], Awaitable[Script | None]]
+    health: Callable[[], Awaitable[Checks]]

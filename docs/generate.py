@@ -1,0 +1,97 @@
+"""Draw the reference pages that follow from the code; a test compares them with the files.
+
+python docs/generate.py            write the pages
+python docs/generate.py --check    exit 1 when a page is not what the code says
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from dialer import states
+from dialer.model import FailReason, WaitReason
+from dialer.settings import Settings
+
+ROOT: Final = Path(__file__).parent
+
+
+def states_page() -> str:
+    """The three lives as diagrams."""
+    parts = [
+        (
+            "# States\n\n"
+            "Drawn from the tables in `dialer/states.py` by `python docs/generate.py`.\n"
+            "A move happens by compare-and-set: a row that has moved meanwhile is left alone.\n"
+        )
+    ]
+    machines: tuple[tuple[str, Mapping[Any, Any], Any], ...] = (
+        ("Campaign", states.CAMPAIGN_TRANSITIONS, states.CampaignStatus.DRAFT),
+        ("Member (a contact in a campaign)", states.MEMBER_TRANSITIONS, states.MemberState.PENDING),
+        ("Attempt (one dial)", states.ATTEMPT_TRANSITIONS, states.AttemptState.INTENT),
+    )
+    for title, table, first in machines:
+        parts.append(f"\n## {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {first}\n")
+        parts += [f"    {a} --> {b}: {event}\n" for (a, event), b in table.items()]
+        parts.append("```\n\n| from | event | to |\n|---|---|---|\n")
+        parts += [f"| {a} | {event} | {b} |\n" for (a, event), b in table.items()]
+    return "".join(parts)
+
+
+def settings_page() -> str:
+    """Every setting with its default and meaning."""
+    lines = [
+        (
+            "# Settings\n\n"
+            "Flags come first, then environment variables, `.env`, the TOML file (`dialer.toml`, or\n"
+            "the one `DIALER_CONFIG` names), and last the defaults below. In the TOML file a setting\n"
+            "has the name of its variable in small letters, without `DIALER_`.\n\n"
+            "| variable | default | meaning |\n|---|---|---|\n"
+        )
+    ]
+    for name, field in Settings.model_fields.items():
+        secret = "Secret" in str(field.annotation)
+        default = "" if secret or field.default == "" else f"`{field.default}`"
+        lines.append(f"| `DIALER_{name.upper()}` | {default} | {field.description} |\n")
+    return "".join(lines)
+
+
+def reasons_page() -> str:
+    """The closed sets of reasons that operators meet."""
+    return (
+        "# Reasons\n\n"
+        "`dialer campaign status` counts, for every campaign, why its members are not being\n"
+        f"dialed:\n\n{_listed(WaitReason)}\n"
+        "A member that failed keeps one of these:\n\n"
+        f"{_listed(FailReason)}"
+    )
+
+
+def _listed(reasons: Any) -> str:
+    return "".join(f"- `{reason}`\n" for reason in reasons)
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "reference/states.md": states_page,
+    "reference/settings.md": settings_page,
+    "reference/reasons.md": reasons_page,
+}
+
+
+def main() -> int:
+    """Write the pages, or with --check name those that differ."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = ROOT / name, page()
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+    for name in stale:
+        sys.stderr.write(f"docs/{name} is not what the code says; run: python docs/generate.py\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,265 @@
+"""The documents: every kind, parsed back; what strangers wrote can neither break nor extend one."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.carriers import twiml
+from dialer.errors import UsageError
+from dialer.model import Agent, AgentKind, AttemptId, Script
+
+ATTEMPT = AttemptId("0123456789abcdef0123456789abcdef")
+
+TARGETS = {
+    AgentKind.MESSAGE: "Hello {{name}}",
+    AgentKind.STREAM: "wss://agent.example.com/stream",
+    AgentKind.RELAY: "wss://agent.example.com/relay?team=1",
+    AgentKind.SIP: "sip:agent@example.com;transport=tls?X-Team=1&X-Shift=2",
+    AgentKind.PHONE: "+12025550199",
+    AgentKind.TWIML_URL: "https://example.com/flow?a=1&b=2",
+}
+
+
+def script(
+    kind: AgentKind = AgentKind.MESSAGE,
+    target: str | None = None,
+    options: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    language: str | None = None,
+) -> Script:
+    agent = Agent(kind, TARGETS[kind] if target is None else target, options or {})
+    return Script(ATTEMPT, agent, variables or {}, language, "+12025550100", 600)
+
+
+def parsed(document: bytes) -> ET.Element:
+    root = ET.fromstring(document)
+    assert root.tag == "Response"
+    return root
+
+
+def spoken(document: bytes) -> str:
+    """All that is said; anything but speech and the hang-up fails."""
+    root = parsed(document)
+    assert [verb.tag for verb in root if verb.tag != "Say"] == ["Hangup"]
+    assert not [child for verb in root for child in verb]
+    return "".join(verb.text or "" for verb in root)
+
+
+@pytest.mark.parametrize("kind", AgentKind)
+def test_every_kind_is_valid_and_ends_with_a_hang_up(kind: AgentKind) -> None:
+    given_script = script(kind)
+
+    twiml.validate_agent(given_script.agent)
+
+    assert [verb.tag for verb in parsed(twiml.document(given_script))][-1] == "Hangup"
+
+
+def test_a_message_is_spoken_with_its_variables() -> None:
+    said = script(
+        target="{{ greeting }} {{name}}{{unknown}}, {{name}}!",
+        options={"voice": "Polly.Joanna", "language": "en-US"},
+        variables={"name": "Ann", "greeting": "Hi"},
+    )
+
+    (say, _) = parsed(twiml.document(said))
+
+    assert say.text == "Hi Ann, Ann!"
+    assert say.attrib == {"voice": "Polly.Joanna", "language": "en-US"}
+
+
+@pytest.mark.parametrize(("language", "written"), [("es-MX", "es-MX"), ("es", None), (None, None)])
+def test_the_callees_language_counts_when_the_agent_names_none(
+    language: str | None, written: str | None
+) -> None:
+    (say, _) = parsed(twiml.document(script(target="Hola", language=language)))
+
+    assert say.get("language") == written
+
+
+def test_a_message_of_nothing_just_hangs_up() -> None:
+    assert twiml.document(script(target="{{unknown}} ")) == twiml.goodbye()
+
+
+def test_a_stream_carries_the_attempt() -> None:
+    (connect, _) = parsed(twiml.document(script(AgentKind.STREAM)))
+
+    (stream,) = connect
+    (parameter,) = stream
+    assert (connect.tag, stream.tag) == ("Connect", "Stream")
+    assert stream.attrib == {"url": TARGETS[AgentKind.STREAM]}
+    assert parameter.attrib == {"name": "attempt_id", "value": ATTEMPT}
+
+
+def test_a_relay_greets_by_name() -> None:
+    greeted = script(
+        AgentKind.RELAY,
+        options={"greeting": 'Hi "{{name}}"', "voice": "en-US-Journey-O", "language": "en-US"},
+        variables={"name": "<Ann>"},
+    )
+
+    (connect, _) = parsed(twiml.document(greeted))
+
+    (relay,) = connect
+    assert relay.tag == "ConversationRelay"
+    assert relay.attrib == {
+        "url": TARGETS[AgentKind.RELAY],
+        "welcomeGreeting": 'Hi "<Ann>"',
+        "voice": "en-US-Journey-O",
+        "language": "en-US",
+    }
+    assert relay[0].attrib == {"name": "attempt_id", "value": ATTEMPT}
+
+
+def test_sip_and_phone_dial_with_the_campaigns_number() -> None:
+    options = {"username": "u", "password": "p"}
+    (sip_dial, _) = parsed(twiml.document(script(AgentKind.SIP, options=options)))
+    (phone_dial, _) = parsed(twiml.document(script(AgentKind.PHONE)))
+
+    for dial in (sip_dial, phone_dial):
+        assert dial.attrib == {"callerId": "+12025550100", "timeLimit": "600"}
+    assert (sip_dial[0].tag, sip_dial[0].text) == ("Sip", TARGETS[AgentKind.SIP])
+    assert sip_dial[0].attrib == {"username": "u", "password": "p"}
+    assert (phone_dial[0].tag, phone_dial[0].text) == ("Number", TARGETS[AgentKind.PHONE])
+
+
+def test_an_operators_own_document_is_redirected_to() -> None:
+    (redirect, _) = parsed(twiml.document(script(AgentKind.TWIML_URL)))
+
+    assert (redirect.tag, redirect.text) == ("Redirect", TARGETS[AgentKind.TWIML_URL])
+
+
+@pytest.mark.parametrize("kind", AgentKind)
+def test_a_voicemail_is_left_whatever_the_agent_is(kind: AgentKind) -> None:
+    leaving = script(kind, options={"voicemail": "Call {{name}}"}, variables={"name": "Bo"})
+
+    assert spoken(twiml.message_document(leaving)) == "Call Bo"
+
+
+def test_without_a_voicemail_a_message_is_left_and_other_agents_leave_nothing() -> None:
+    assert spoken(twiml.message_document(script(variables={"name": "Bo"}))) == "Hello Bo"
+    assert twiml.message_document(script(AgentKind.SIP)) == twiml.goodbye()
+
+
+def test_goodbye_hangs_up_and_does_nothing_else() -> None:
+    assert [verb.tag for verb in parsed(twiml.goodbye())] == ["Hangup"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<Dial>+19005550100</Dial>",
+        "</Say><Dial>+19005550100</Dial><Say>",
+        "]]><Dial>1</Dial>",
+        "&lt;Dial&gt;",
+        "<!-- --><![CDATA[<Dial/>]]>",
+        "{{name}}",
+        'x" voice="evil',
+    ],
+)
+def test_a_name_is_spoken_never_obeyed(name: str) -> None:
+    assert spoken(twiml.document(script(variables={"name": name}))) == f"Hello {name}"
+
+
+def test_control_characters_are_left_out() -> None:
+    name = "".join(map(chr, range(32))) + "\x7f\ud800\udfff\ufffe\uffff\r\n"
+
+    assert spoken(twiml.document(script(variables={"name": name}))) == "Hello \t\n\n"
+
+
+@pytest.mark.parametrize("word", ["word ", "wörter ", "日本語。", "\U0001f600", "&"])
+def test_a_long_text_is_cut_into_what_twilio_can_say(word: str) -> None:
+    text = (word * 5_000)[: twiml.SPOKEN_CHARS]
+
+    document = twiml.document(script(target=text))
+
+    assert spoken(document) == text
+    assert len(document) <= 64_000
+    pieces = [len((verb.text or "").encode()) for verb in parsed(document)]
+    assert max(pieces) <= twiml.SAY_BYTES
+
+
+def test_a_text_without_an_end_is_cut() -> None:
+    name = "x" * 100_000
+
+    assert len(spoken(twiml.document(script(variables={"name": name})))) == twiml.SPOKEN_CHARS
+
+
+@given(
+    template=st.text(max_size=60),
+    name=st.text(max_size=60),
+    option=st.text(max_size=20),
+    kind=st.sampled_from(AgentKind),
+)
+def test_every_document_is_well_formed_xml(
+    template: str, name: str, option: str, kind: AgentKind
+) -> None:
+    options = dict.fromkeys(twiml.OPTIONS[kind], option)
+    written = script(kind, template, options, {"name": name}, option)
+
+    parsed(twiml.document(written))
+    parsed(twiml.message_document(written))
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=4_000))
+def test_the_text_of_a_document_is_the_text_given(text: str) -> None:
+    document = twiml.document(script(target="{{text}}", variables={"text": text}))
+
+    expected = twiml.clean(text)
+    assert spoken(document) == (expected if expected.strip() else "")
+
+
+@given(st.text(max_size=200), st.dictionaries(st.text(max_size=5), st.text(max_size=10)))
+def test_filling_leaves_text_without_variables_alone(text: str, variables: dict[str, str]) -> None:
+    plain = text.replace("{", "")
+
+    assert twiml.fill(plain, variables) == plain
+
+
+BAD_TARGETS = [
+    (AgentKind.MESSAGE, ""),
+    (AgentKind.MESSAGE, "  "),
+    (AgentKind.MESSAGE, "x" * (twiml.SPOKEN_CHARS + 1)),
+    (AgentKind.MESSAGE, "bell \x07"),
+    (AgentKind.STREAM, "ws://agent.example.com"),
+    (AgentKind.STREAM, "https://agent.example.com"),
+    (AgentKind.STREAM, "wss://agent.example.com/?token=1"),
+    (AgentKind.STREAM, "wss://"),
+    (AgentKind.RELAY, "http://agent.example.com"),
+    (AgentKind.RELAY, "wss://agent.example.com/a b"),
+    (AgentKind.SIP, "agent@example.com"),
+    (AgentKind.SIP, "sip:example.com"),
+    (AgentKind.SIP, "sip:a@b c"),
+    (AgentKind.PHONE, "2025550199"),
+    (AgentKind.PHONE, "+1 202 555 0199"),
+    (AgentKind.PHONE, "+0202555019"),
+    (AgentKind.PHONE, "+1202555\u0660199"),
+    (AgentKind.TWIML_URL, "http://example.com"),
+    (AgentKind.TWIML_URL, "https://example.com:port/"),
+    (AgentKind.TWIML_URL, "javascript:alert(1)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "target"), BAD_TARGETS)
+def test_a_target_that_does_not_fit_is_named(kind: AgentKind, target: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        twiml.validate_agent(Agent(kind, target, {}))
+
+    assert repr(target) in caught.value.message
+    assert kind.value in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"voise": "alice"}, "'voise'"),
+        ({"voice": "al\x00ice"}, "'voice'"),
+        ({"language": "en"}, "'en'"),
+        ({"username": "u"}, "'username'"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_named(options: dict[str, str], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        twiml.validate_agent(Agent(AgentKind.MESSAGE, "Hello", options))
