@@ -4,10 +4,10 @@ import sys
 from typing import Annotated
 
 import typer
-from dialer.commands.agents import agents
 
 from dialer import __version__
 from dialer.commands import calls, campaign, contacts, db, numbers, run, schedule
+from dialer.commands.agents import agents
 from dialer.commands.console import report, say
 from dialer.commands.session import Options
 from dialer.errors import DialerError

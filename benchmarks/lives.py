@@ -67,13 +67,18 @@ class InstantCarrier:
         await asyncio.sleep(0)
         accepted, self._accepted = self._accepted, []
         now = self.engine.clock.now()
-        for status in (CarrierStatus.RINGING, CarrierStatus.IN_PROGRESS, CarrierStatus.COMPLETED):
-            talk_s = 30 if status.final else None
-            events = [
-                CallEvent(attempt_id, sid, EventSource.STATUS, now, status, duration_s=talk_s)
-                for attempt_id, sid in accepted
-            ]
-            await self.engine.calls.receive(*events)
+        async with asyncio.TaskGroup() as callbacks:
+            for status in (
+                CarrierStatus.RINGING,
+                CarrierStatus.IN_PROGRESS,
+                CarrierStatus.COMPLETED,
+            ):
+                talk_s = 30 if status.final else None
+                events = [
+                    CallEvent(attempt_id, sid, EventSource.STATUS, now, status, duration_s=talk_s)
+                    for attempt_id, sid in accepted
+                ]
+                callbacks.create_task(self.engine.calls.receive(*events))
 
     async def hang_up(self, _sid: CallSid) -> None: ...
 

@@ -161,6 +161,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
                 receive=engine.calls.receive,
                 script=scripts.of,
                 health=Health(clock, database, engine.dispatcher, lease).checks,
+                patience_s=settings.answer_patience_s,
             )
         )
         jobs = Jobs(clock, [nightly("maintain", database.maintain, hour=3, minute=17)])

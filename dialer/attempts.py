@@ -77,6 +77,7 @@ class MemberRecord:
     last_outcome: Outcome | None
     follows: bool  # this attempt is the member's latest
     counted: int = 0
+    rejected: int = 0
     absent: int = 0
 
     def advance(self, event: MemberEvent) -> None:
@@ -112,6 +113,11 @@ class AttemptRecord:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_ATTEMPT_STATES
+
+    @property
+    def just_ended(self) -> bool:
+        """True when this transaction has taken the member from dialing to called."""
+        return self.member.state is MemberState.CALLED and self.member.was is MemberState.DIALING
 
     def advance(self, event: AttemptEvent) -> None:
         self.state = advance_attempt(self.state, event)
@@ -167,7 +173,8 @@ class Attempts:
         member.was = member.state
         member.attempts += member.counted
         member.not_placed += member.absent
-        member.counted = member.absent = 0
+        member.rejections += member.rejected
+        member.counted = member.absent = member.rejected = 0
         if not record.is_open:
             self._open.pop(record.id, None)
         elif self._sole:
@@ -313,7 +320,7 @@ def _member_params(record: AttemptRecord, now: int) -> dict[str, object]:
         "state": member.state.value,
         "next_at": member.next_at,
         "counted": member.counted,
-        "rejected": 0,
+        "rejected": member.rejected,
         "absent": member.absent,
         "reason": member.reason and member.reason.value,
         "outcome": member.last_outcome and member.last_outcome.value,

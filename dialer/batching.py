@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 #: Applies operations within a transaction and returns one result for each.
 Handler: TypeAlias = Callable[[Tx, Sequence[Op]], Awaitable[Sequence[Result]]]
 
-#: Operations in one transaction: about 5 ms of work, so that pacing stays exact.
-MAX_BATCH: Final = 256
+#: Operations in one transaction: some 10 ms of work, so that pacing stays exact.
+MAX_BATCH: Final = 512
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ member ``called`` until the campaign's completion timeout has passed: until then
 may still refine the outcome. Then the retry policy decides, once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -130,11 +130,11 @@ class Calls:
 
     def accepted(self, attempt_id: AttemptId, sid: CallSid) -> None:
         """The carrier named its call in its answer; durable soon, and not waited for."""
-        self._batcher.post(self._fold, [self._request_answered(attempt_id, sid)])
+        self._batcher.post(self._take_in, [self._request_answered(attempt_id, sid)])
 
     async def adopt(self, attempt_id: AttemptId, sid: CallSid) -> None:
         """The carrier's list showed the call of an attempt in doubt."""
-        await self._batcher.apply(self._fold, [self._request_answered(attempt_id, sid)])
+        await self._batcher.apply(self._take_in, [self._request_answered(attempt_id, sid)])
 
     def _request_answered(self, attempt_id: AttemptId, sid: CallSid) -> CallEvent:
         return CallEvent(attempt_id, sid, EventSource.REQUEST, self._clock.now())
@@ -146,12 +146,16 @@ class Calls:
             self._batcher.post(self._refold, [event_from(row)])
         return len(rows)
 
-    async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
+    async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[str]:
         verdicts = await self._fold(tx, events)
         now = self._clock.now()
-        rows = zip(events, verdicts, strict=True)
-        await tx.many("add_events", [_event_params(event, now, told) for event, told in rows])
-        return [None] * len(events)
+        rows = [
+            _event_params(event, now, told)
+            for event, told in zip(events, verdicts, strict=True)
+            if event.source is not EventSource.REQUEST  # the attempt's own row tells it
+        ]
+        await tx.many("add_events", rows)
+        return verdicts
 
     async def _park(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
         await tx.many("add_events", [_event_params(event, None, None) for event in events])
@@ -180,13 +184,42 @@ class Calls:
                 verdicts.append("unknown attempt")
             else:
                 verdicts.append(self._fold_one(record, event, now))
+        await self._settle_at_once(tx, records.values(), now)
         await self._attempts.save(tx, records.values(), now)
         return verdicts
 
+    async def _settle_at_once(self, tx: Tx, records: Collection[AttemptRecord], now: int) -> None:
+        """Where the campaign grants no completion timeout, the end of the call decides."""
+        over = [r for r in records if r.just_ended and not r.completion_timeout_s]
+        plans = {id_: await self._plans.of(tx, id_) for id_ in {r.campaign_id for r in over}}
+        for record in over:
+            self._settle_member(record, plans[record.campaign_id], now)
+
+    def _settle_member(self, record: AttemptRecord, plan: CampaignPlan, now: int) -> None:
+        assert record.outcome is not None, "the call has ended"
+        member = record.member
+        ended = Ended(
+            outcome=record.outcome,
+            talk_s=record.facts.duration_s,
+            error_code=record.facts.error_code,
+            attempts=member.attempts + member.counted,
+            rejections=member.rejections,
+            unplaced=member.not_placed,
+            previous=member.last_outcome,
+        )
+        event, member.next_at, member.reason = self._final_move(ended, plan, now)
+        member.advance(event)
+        member.last_outcome = record.outcome
+        member.rejected = int(record.outcome is Outcome.REJECTED)
+        self._on_change(record.campaign_id)
+
     def _fold_one(self, record: AttemptRecord, event: CallEvent, now: int) -> str:
         """Change *record* by *event*; returns what it amounted to, for the inbox."""
-        if record.facts.sid not in (None, event.sid) or record.state is AttemptState.RELEASED:
-            # One attempt, two calls: the promise that must never break. Nothing is guessed.
+        refused = record.state is AttemptState.ENDED and record.facts.sid is None
+        other = record.facts.sid not in (None, event.sid)
+        if other or refused or record.state is AttemptState.RELEASED:
+            # One attempt, two calls, or a call that cannot be: the promise that must never break.
+            # Nothing is guessed.
             log.error("call.conflict", attempt=record.id, sid=record.facts.sid, other=event.sid)
             return "conflict"
         merged = merge(record.facts, event)
@@ -199,7 +232,7 @@ class Calls:
             self._end(record, now)
         elif record.state is AttemptState.ENDED:
             record.outcome = outcome_of(merged, record.amd)
-            record.changed = news
+            record.changed = record.changed or news
         if news:
             self._act(record, event)
         return "folded" if news else "repeat"
@@ -391,9 +424,18 @@ class Calls:
         return [len(rows)] * len(ops)
 
     def _settled(self, row: Row, plan: CampaignPlan, now: int) -> dict[str, object]:
-        outcome = Outcome(row["outcome"])
-        event, next_at, reason = self._final_move(row, outcome, plan, now)
+        ended = Ended(
+            outcome=Outcome(row["outcome"]),
+            talk_s=row["duration_s"],
+            error_code=row["error_code"],
+            attempts=row["attempts"],
+            rejections=row["rejections"],
+            unplaced=row["not_placed"],
+            previous=Outcome(row["previous_outcome"]) if row["previous_outcome"] else None,
+        )
+        event, next_at, reason = self._final_move(ended, plan, now)
         state = advance_member(MemberState.CALLED, event)
+        outcome = ended.outcome
         log.info("member.settled", member=row["id"], outcome=outcome, state=state, reason=reason)
         return {
             "member_id": MemberId(row["id"]),
@@ -410,35 +452,47 @@ class Calls:
         }
 
     def _final_move(
-        self, row: Row, outcome: Outcome, plan: CampaignPlan, now: int
+        self, ended: "Ended", plan: CampaignPlan, now: int
     ) -> tuple[MemberEvent, int, FailReason | None]:
-        if outcome is Outcome.HUMAN:
-            talked = row["duration_s"] is None or row["duration_s"] >= CONVERSATION_MIN_S
+        if ended.outcome is Outcome.HUMAN:
+            talked = ended.talk_s is None or ended.talk_s >= CONVERSATION_MIN_S
             return (MemberEvent.COMPLETE if talked else MemberEvent.NO_TALK), now, None
         if plan.status in _CALLED_OFF:
             return MemberEvent.CANCEL, now, FailReason.CANCELLED
         decision = plan.policy.decide(
-            self._as_seen(row, outcome),
-            row["attempts"],
+            ended.as_seen(),
+            ended.attempts,
             now,
             self._rng.random(),
             plan.hours.next_open,
-            rejections=row["rejections"],
-            unplaced=row["not_placed"],
+            rejections=ended.rejections,
+            unplaced=ended.unplaced,
         )
         if isinstance(decision, RetryAt):
             return MemberEvent.RETRY, decision.at, None
-        if outcome is Outcome.MACHINE:
+        if ended.outcome is Outcome.MACHINE:
             return MemberEvent.NO_TALK, now, None
         return MemberEvent.FAIL, now, FailReason(decision.reason.value)
 
-    @staticmethod
-    def _as_seen(row: Row, outcome: Outcome) -> Outcome:
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the retry policy needs of a call that is over and of its member's past."""
+
+    outcome: Outcome
+    talk_s: int | None
+    error_code: int | None
+    attempts: int
+    rejections: int
+    unplaced: int
+    previous: Outcome | None
+
+    def as_seen(self) -> Outcome:
         """A number that only a SIP code condemns gets a second sighting before it is given up."""
-        first = outcome is Outcome.INVALID_NUMBER and row["previous_outcome"] != outcome
-        if first and not certainly_invalid(row["error_code"]):
+        first = self.outcome is Outcome.INVALID_NUMBER and self.previous is not self.outcome
+        if first and not certainly_invalid(self.error_code):
             return Outcome.CARRIER_FAILED
-        return outcome
+        return self.outcome
 
 
 def _apply(decision: Decision, record: AttemptRecord) -> None:

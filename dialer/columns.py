@@ -105,8 +105,8 @@ _PRIORITIES: Final[Mapping[str, Priority]] = {
 _APART: Final = re.compile(r"[\W_]+")
 _DIGITS: Final = re.compile(r"\d+")
 _TAG_MARKS: Final = re.compile(r"[,;|]")
-#: What spreadsheets put before a cell that they would take for a formula.
-_GUARD: Final = re.compile(r"'(?=[=+\-@])")
+#: How cells begin that spreadsheets would take for a formula, once they are kept from it.
+_GUARDED: Final = ("'=", "'+", "'-", "'@")
 _SHOWN: Final = 20  # columns that an error names
 
 
@@ -131,60 +131,38 @@ class Columns:
 
     def read(self, cells: Sequence[str], region: str) -> Person | Fault:
         """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
-        values = [_GUARD.sub("", cell.strip()) for cell in cells]
+        values = [_bare(cell) for cell in cells]
         beyond = "".join(values[len(self.header) :])
         if beyond:
             return Fault("", beyond, RowFault.TOO_MANY_COLUMNS)
         values += [""] * (len(self.header) - len(values))
-        phone = self._phone(values, region)
-        if isinstance(phone, Fault):
-            return phone
-        return (
-            self._zone_fault(values) or self._priority_fault(values) or self._person(values, phone)
-        )
-
-    def _phone(self, values: Sequence[str], region: str) -> str | Fault:
-        at = self._place(Field.PHONE, values)
-        if at is None:
+        told = self._told(values)
+        if Field.PHONE not in told:
             return Fault(self.phone_column, "", RowFault.MISSING_PHONE)
         try:
-            return e164(values[at], region)
+            phone = e164(values[told[Field.PHONE]], region)
         except PhoneError as error:
-            return Fault(self.header[at], values[at], RowFault(error.fault.value))
+            return self._fault(told[Field.PHONE], values, RowFault(error.fault.value))
+        zone_at, priority_at = told.get(Field.TIMEZONE), told.get(Field.PRIORITY)
+        if zone_at is not None and values[zone_at] not in zone_names():
+            return self._fault(zone_at, values, RowFault.BAD_ZONE)
+        if priority_at is not None and values[priority_at].casefold() not in _PRIORITIES:
+            return self._fault(priority_at, values, RowFault.BAD_PRIORITY)
+        variables = {name: values[at] for at, name in self.variables.items() if values[at]}
+        return _person(phone, {field: values[at] for field, at in told.items()}, variables)
 
-    def _zone_fault(self, values: Sequence[str]) -> Fault | None:
-        at = self._place(Field.TIMEZONE, values)
-        if at is None or values[at] in zone_names():
-            return None
-        return Fault(self.header[at], values[at], RowFault.BAD_ZONE)
+    def _told(self, values: Sequence[str]) -> dict[Field, int]:
+        """Where the row tells each field: in the first of its columns that is not empty."""
+        told = {}
+        for field, places in self.fields.items():
+            for at in places:
+                if values[at]:
+                    told[field] = at
+                    break
+        return told
 
-    def _priority_fault(self, values: Sequence[str]) -> Fault | None:
-        at = self._place(Field.PRIORITY, values)
-        if at is None or values[at].casefold() in _PRIORITIES:
-            return None
-        return Fault(self.header[at], values[at], RowFault.BAD_PRIORITY)
-
-    def _person(self, values: Sequence[str], phone: str) -> Person:
-        return Person(
-            phone=phone,
-            name=_joined(
-                *(self._value(f, values) for f in (Field.NAME, Field.FIRST_NAME, Field.LAST_NAME))
-            ),
-            email=self._value(Field.EMAIL, values),
-            zone=self._value(Field.TIMEZONE, values) or None,
-            language=self._value(Field.LANGUAGE, values) or None,
-            priority=_PRIORITIES.get(self._value(Field.PRIORITY, values).casefold()),
-            tags=split_tags(self._value(Field.TAGS, values)),
-            variables={name: values[at] for at, name in self.variables.items() if values[at]},
-        )
-
-    def _place(self, field: Field, values: Sequence[str]) -> int | None:
-        """Where the row tells *field*: the first of its columns that is not empty."""
-        return next((at for at in self.fields.get(field, ()) if values[at]), None)
-
-    def _value(self, field: Field, values: Sequence[str]) -> str:
-        at = self._place(field, values)
-        return "" if at is None else values[at]
+    def _fault(self, at: int, values: Sequence[str], reason: RowFault) -> Fault:
+        return Fault(self.header[at], values[at], reason)
 
 
 def match(header: Sequence[str], named: Mapping[Field, Sequence[str]]) -> Columns:
@@ -224,6 +202,8 @@ def parse_map(texts: Iterable[str]) -> dict[Field, list[str]]:
 
 def split_tags(text: str) -> tuple[str, ...]:
     """The tags in ``vip, march; north``, each once, in their order."""
+    if not text:
+        return ()
     return tuple(dict.fromkeys(tag for part in _TAG_MARKS.split(text) if (tag := part.strip())))
 
 
@@ -244,6 +224,11 @@ def _find(names: Sequence[str], wanted: str) -> int:
                 return at
     hint = did_you_mean(close_matches(wanted, names))
     raise UsageError(f"there is no column {wanted!r}; the columns are {_listed(names)}{hint}")
+
+
+def _bare(cell: str) -> str:
+    value = cell.strip()
+    return value[1:] if value.startswith(_GUARDED) else value
 
 
 def _means(name: str, synonyms: frozenset[str]) -> bool:
@@ -276,6 +261,22 @@ def _unused(name: str, used: Collection[str]) -> str:
     """*name*, or ``name_2`` and so on when it is taken."""
     numbered = (f"{name}_{number}" for number in count(2))
     return next(each for each in chain([name], numbered) if each not in used)
+
+
+def _person(phone: str, told: Mapping[Field, str], variables: Mapping[str, str]) -> Person:
+    priority = told.get(Field.PRIORITY)
+    return Person(
+        phone=phone,
+        name=_joined(
+            told.get(Field.NAME, ""), told.get(Field.FIRST_NAME, ""), told.get(Field.LAST_NAME, "")
+        ),
+        email=told.get(Field.EMAIL, ""),
+        zone=told.get(Field.TIMEZONE),
+        language=told.get(Field.LANGUAGE),
+        priority=None if priority is None else _PRIORITIES[priority.casefold()],
+        tags=split_tags(told.get(Field.TAGS, "")),
+        variables=variables,
+    )
 
 
 def _joined(name: str, first: str, last: str) -> str:

@@ -76,6 +76,7 @@ class Table:
         self.delimiter, first_line = _separator(self._lines.sample())
         self._lines.skip(first_line)
         self._records = self._read()
+        self.header: tuple[str, ...] = ()
         self.header = self._header()
 
     @property
@@ -271,7 +272,7 @@ def _decoded(file: IO[bytes], name: str, encoding: str) -> tuple[_Letters, str, 
 
 def _known(encoding: str) -> str:
     try:
-        b"".decode(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding)  # knows text encodings from others
     except (LookupError, ValueError):
         raise UsageError(
             f"no such encoding: {encoding!r} (as in utf-8, utf-16, cp1252, latin-1)"

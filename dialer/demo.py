@@ -104,7 +104,7 @@ class DemoResult:
 
 
 def run(options: DemoOptions, say: Callable[[str], None]) -> DemoResult:
-    """Run the demo, telling *say* how it goes; raises DialerError when a process does not come up or the campaign hangs."""
+    """Run the demo, telling *say* how it goes; raises DialerError when a process fails."""
     with ExitStack() as stack:
         kept = options.folder
         if kept is not None:
@@ -240,6 +240,7 @@ class _Stage:
             "CALLS_PER_SECOND": "10",
             "LOG_FORMAT": "json",
             "REQUEST_TIMEOUT_S": str(self._patience_s(10, 2.0)),
+            "ANSWER_PATIENCE_S": str(self._patience_s(4, 1.0)),
             "ACCEPT_BOUND_S": str(self._patience_s(30, 0.5)),
             "LIST_BOUND_S": str(self._patience_s(60, 0.5)),
             "LEASE_S": str(self._patience_s(15, 10.0)),

@@ -57,7 +57,9 @@ class Jobs:
             self._schedule(job, fire_at)
 
     def _schedule(self, job: Job, fired_at: datetime) -> None:
-        following = job.trigger.get_next_fire_time(fired_at, self._now())
+        # Times that passed meanwhile are left out, and a clock set back repeats none.
+        after = max(fired_at, self._now())
+        following = job.trigger.get_next_fire_time(after, after)
         if following is None:
             del self._next[job.name]
         else:

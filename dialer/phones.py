@@ -3,16 +3,21 @@
 Nothing is guessed: ringing the wrong person is worse than a row the operator has to mend. What a
 spreadsheet has rounded, what holds letters or an extension, and what can be read as two numbers is
 refused, even where the library would make a callable number of it.
+
+The library takes its time: most of a long import would be spent in it. So the everyday numbers of
+a country are recognised by the library's own patterns, asked directly (:class:`_Everyday`); only
+what they do not settle is parsed. A property test compares the two ways.
 """
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from typing import Final
+from functools import cache, lru_cache
+from typing import Final, Self
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat
 
 from dialer.errors import UsageError
 from dialer.suggestions import close_matches, did_you_mean
@@ -65,13 +70,23 @@ def e164(text: str, region: str) -> str:
     written = _bare(text)
     if _SCIENTIFIC.fullmatch(written) or _FLOAT.fullmatch(written):
         raise PhoneError(text, PhoneFault.ROUNDED, region)
-    number = _parsed(written, region) if _WRITTEN.fullmatch(written) else None
-    if number is None:
+    if not _WRITTEN.fullmatch(written):
         raise PhoneError(text, PhoneFault.INVALID, region)
-    found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    found = _everyday(written, region) or parsed(written, region)
+    if found is None:
+        raise PhoneError(text, PhoneFault.INVALID, region)
     if "+" not in written and _reads_otherwise(written, region, found):
         raise PhoneError(text, PhoneFault.AMBIGUOUS, region)
     return found
+
+
+def parsed(text: str, region: str | None) -> str | None:
+    """What the library makes of *text*, as E.164; None when that is no valid number."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+    return _formatted(number) if phonenumbers.is_valid_number(number) else None
 
 
 def check_region(region: str) -> str:
@@ -111,12 +126,8 @@ def _bare(text: str) -> str:
     return text[found.end() :].strip() if found else text
 
 
-def _parsed(written: str, region: str | None) -> PhoneNumber | None:
-    try:
-        number = phonenumbers.parse(written, region)
-    except NumberParseException:
-        return None
-    return number if phonenumbers.is_valid_number(number) else None
+def _formatted(number: PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
 def _reads_otherwise(written: str, region: str, found: str) -> bool:
@@ -124,5 +135,93 @@ def _reads_otherwise(written: str, region: str, found: str) -> bool:
     digits = phonenumbers.normalize_digits_only(written)
     if not digits.startswith(str(phonenumbers.country_code_for_region(region))):
         return False
-    other = _parsed(f"+{digits}", None)
-    return other is not None and phonenumbers.format_number(other, PhoneNumberFormat.E164) != found
+    return parsed(f"+{digits}", None) not in (None, found)
+
+
+# -- the short way --------------------------------------------------------------------------------
+
+_MARKS: Final = str.maketrans("", "", " \t().-/")
+_NEVER: Final = re.compile("(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Everyday:
+    """The fixed-line and mobile numbers of the first country of a calling code.
+
+    Sufficient, not necessary: what matches is valid and read digit by digit, what does not match
+    is left to the library.
+    """
+
+    code: str
+    dropped: re.Pattern[str]  # what the library may take for a prefix and leave out
+    abroad: re.Pattern[str]  # what it may take for the way out of the country
+    kinds: tuple[tuple[tuple[int, ...], re.Pattern[str]], ...]
+
+    @classmethod
+    def of(cls, region: str) -> Self:
+        plan = PhoneMetadata.metadata_for_region(region)
+        assert plan is not None, "the library lists no country without its plan"
+        overall = plan.general_desc
+        assert overall is not None, "every plan says what its numbers are like"
+        return cls(
+            code=str(plan.country_code),
+            dropped=_pattern(plan.national_prefix_for_parsing),
+            abroad=_pattern(plan.international_prefix),
+            kinds=tuple(
+                (
+                    kind.possible_length or overall.possible_length,
+                    # Of both, as the library asks: a number of its kind, and of the country.
+                    re.compile(
+                        f"(?=(?:{overall.national_number_pattern})\\Z)"
+                        f"(?:{kind.national_number_pattern})"
+                    ),
+                )
+                for kind in (plan.fixed_line, plan.mobile)
+                if kind is not None and kind.national_number_pattern
+            ),
+        )
+
+    def has(self, national: str) -> bool:
+        """Whether the digits behind the calling code are such a number as they stand."""
+        return self.dropped.match(national) is None and any(
+            len(national) in lengths and pattern.fullmatch(national)
+            for lengths, pattern in self.kinds
+        )
+
+
+def _everyday(written: str, region: str) -> str | None:
+    """The number when it is an everyday one; None when the library has to be asked."""
+    digits = written.translate(_MARKS)
+    if not digits.isascii():  # digits of other scripts are digits to the patterns, too
+        return None
+    if digits.startswith("+"):
+        for plan in map(_plan, (digits[1:2], digits[1:3], digits[1:4])):
+            if plan is not None:
+                return digits if plan.has(digits[1 + len(plan.code) :]) else None
+        return None
+    plan = _plan_of(region)
+    if plan is None or digits.startswith(plan.code) or plan.abroad.match(digits):
+        return None
+    return f"+{plan.code}{digits}" if plan.has(digits) else None
+
+
+@cache
+def _plan(code: str) -> _Everyday | None:
+    """The plan of a calling code; of those that countries share, its first country's."""
+    if not (code.isascii() and code.isdecimal()) or str(int(code)) != code:
+        return None
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ("001",))
+    first = PhoneMetadata.metadata_for_region(regions[0]) if regions[0] != "001" else None
+    return None if first is None or first.leading_digits else _Everyday.of(regions[0])
+
+
+@cache
+def _plan_of(region: str) -> _Everyday | None:
+    """The plan of a country, unless it shares its calling code and is not the first."""
+    plan = _plan(str(phonenumbers.country_code_for_region(region)))
+    regions = () if plan is None else phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(plan.code)]
+    return plan if region in regions[:1] else None
+
+
+def _pattern(text: str | None) -> re.Pattern[str]:
+    return _NEVER if text is None else re.compile(text)

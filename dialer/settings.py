@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(
         10.0, gt=0, description="A request to the carrier is in doubt after this."
     )
+    answer_patience_s: float = Field(
+        4.0, gt=0, description="How long an answered call may wait for what it is to hear."
+    )
     accept_bound_s: float = Field(
         30.0, gt=0, description="The carrier accepts a request within this time, or never."
     )

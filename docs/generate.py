@@ -43,9 +43,10 @@ def settings_page() -> str:
     lines = [
         (
             "# Settings\n\n"
-            "Flags come first, then environment variables, `.env`, the TOML file (`dialer.toml`, or\n"
-            "the one `DIALER_CONFIG` names), and last the defaults below. In the TOML file a setting\n"
-            "has the name of its variable in small letters, without `DIALER_`.\n\n"
+            "Flags come first, then environment variables, `.env`, the TOML file\n"
+            "(`dialer.toml`, or the one `DIALER_CONFIG` names), and last the defaults below.\n"
+            "In the TOML file a setting has the name of its variable in small letters,\n"
+            "without `DIALER_`.\n\n"
             "| variable | default | meaning |\n|---|---|---|\n"
         )
     ]

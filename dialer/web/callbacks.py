@@ -23,10 +23,6 @@ from dialer.web.services import WebServices
 #: Twilio's callbacks are below 2 kB.
 MAX_BODY_BYTES: Final = 64 * 1024
 
-#: How long a person on the line may wait for each of the two steps before a document is sent,
-#: in seconds. Twilio itself waits 15 and then reads an error out.
-PATIENCE_S: Final = 4.0
-
 _ATTEMPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 log = structlog.get_logger()
@@ -124,14 +120,14 @@ class _Question:
     async def _record(self, parse: Parse, attempt_id: AttemptId, body: bytes) -> None:
         """Keep the answer as news; without it the status callback still tells."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._services.patience_s):
                 await self._services.receive(parse(attempt_id, body, self._services.clock.now()))
         except Exception:
             log.exception("answer.unrecorded", attempt=attempt_id)
 
     async def _document(self, attempt_id: AttemptId) -> bytes:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._services.patience_s):
                 script = await self._services.script(attempt_id)
             if script is not None:
                 return self._compose(script)

@@ -17,6 +17,8 @@ class WebServices:
 
     *receive* returns once the event is durable. *script* gives what an answered call is to hear,
     None for an attempt that is unknown or over. *health* says what keeps the daemon from working.
+    *patience_s* is how long a person on the line may wait for each of the two steps before they
+    hear something; Twilio itself waits 15 seconds and then reads an error out.
     """
 
     door: CallbackDoor
@@ -24,3 +26,4 @@ class WebServices:
     receive: Callable[[CallEvent], Awaitable[None]]
     script: Callable[[AttemptId], Awaitable[Script | None]]
     health: Callable[[], Awaitable[Checks]]
+    patience_s: float = 4.0

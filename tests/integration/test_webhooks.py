@@ -458,14 +458,12 @@ async def test_a_question_without_a_call_is_still_answered(engine: Engine) -> No
 
 @pytest.mark.parametrize("slow", ["receive", "script"])
 async def test_nobody_on_the_line_waits_for_ever(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, slow: str
+    engine: Engine, slow: str
 ) -> None:
-    monkeypatch.setattr(callbacks, "PATIENCE_S", 0.02)
-
     async def never(_: object) -> Any:
         await asyncio.Event().wait()
 
-    changes: dict[str, Any] = {slow: never}
+    changes: dict[str, Any] = {slow: never, "patience_s": 0.02}
     async with carrier_for(engine, **changes) as carrier:
         response = await carrier.post(ANSWER)
 

@@ -1,0 +1,69 @@
+"""The command line as an operator runs it: a process, its exit code and both its streams."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as data; nothing else may be in it."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The error on standard error, as data."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+    def ok(self) -> "Done":
+        """Itself, when the command did what it was asked for."""
+        assert self.code == 0, self
+        assert "Traceback" not in self.err, self
+        return self
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs ``dialer`` in a folder with a database of its own."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: str | Path, stdin: bytes = b"", **variables: str) -> Done:
+        """Run a command; *variables* are settings, as ``busy_timeout_s="0.1"``."""
+        settings = {f"DIALER_{name.upper()}": value for name, value in variables.items()}
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *map(str, words)],
+            cwd=self.folder,
+            env=_environment() | self.variables | settings,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    @property
+    def database(self) -> Path:
+        """The database of a folder nobody has set another one for."""
+        return self.folder / "dialer.db"
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without its settings of dialer, and with the project to import."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIALER_")}
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
