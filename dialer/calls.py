@@ -18,6 +18,7 @@ from dialer.attempts import AttemptRecord, Attempts, event_from
 from dialer.batching import Batcher
 from dialer.errors import StoreError
 from dialer.model import (
+    AgentKind,
     AttemptId,
     CallEvent,
     CallSid,
@@ -455,8 +456,11 @@ class Calls:
         self, ended: "Ended", plan: CampaignPlan, now: int
     ) -> tuple[MemberEvent, int, FailReason | None]:
         if ended.outcome is Outcome.HUMAN:
-            talked = ended.talk_s is None or ended.talk_s >= CONVERSATION_MIN_S
-            return (MemberEvent.COMPLETE if talked else MemberEvent.NO_TALK), now, None
+            return (
+                (MemberEvent.COMPLETE if _reached(ended, plan) else MemberEvent.NO_TALK),
+                now,
+                None,
+            )
         if plan.status in _CALLED_OFF:
             return MemberEvent.CANCEL, now, FailReason.CANCELLED
         decision = plan.policy.decide(
@@ -493,6 +497,13 @@ class Ended:
         if first and not certainly_invalid(self.error_code):
             return Outcome.CARRIER_FAILED
         return self.outcome
+
+
+def _reached(ended: Ended, plan: CampaignPlan) -> bool:
+    """Whether a person who answered was reached: a message is over when it has been spoken."""
+    if plan.agent_kind is AgentKind.MESSAGE or ended.talk_s is None:
+        return True
+    return ended.talk_s >= CONVERSATION_MIN_S
 
 
 def _apply(decision: Decision, record: AttemptRecord) -> None:

@@ -197,7 +197,8 @@ class Claims:
             key=lambda lane: lane[0].next_us,
         )
         if slowest.next_us > self._horizon_us(now):
-            return Wait(reason, slowest.next_us // MS - int(self._times.look_ahead_s * MS))
+            # Rounded up: asked a fraction of a millisecond early, the answer would be the same.
+            return Wait(reason, -(-slowest.next_us // MS) - int(self._times.look_ahead_s * MS))
         return None
 
     async def _pool(
@@ -251,7 +252,7 @@ class Claims:
             return ClaimResult((), Wait(WaitReason.CALLEE_BUSY, now + int(ASK_AGAIN_S * MS)))
         if times:
             return ClaimResult((), Wait(WaitReason.RETRY_NOT_DUE, min(times)))
-        if await tx.value("unfinished_member", campaign_id=plan.id) is not None:
+        if await self._unfinished(tx, plan):
             return ClaimResult((), Wait(WaitReason.AWAITING_OUTCOME, None))
         status = advance_campaign(CampaignStatus.ACTIVE, CampaignEvent.COMPLETE)
         await tx.run(
@@ -263,6 +264,14 @@ class Claims:
             reason=None,
         )
         return ClaimResult((), finished=True)
+
+    @staticmethod
+    async def _unfinished(tx: Tx, plan: CampaignPlan) -> bool:
+        """Whether anybody is left; asked again once no import can be under way."""
+        if await tx.value("unfinished_member", campaign_id=plan.id) is not None:
+            return True
+        await tx.value("hold_campaign", campaign_id=plan.id)
+        return await tx.value("unfinished_member", campaign_id=plan.id) is not None
 
     def _take(
         self, plan: CampaignPlan, pool: Pool, due: Sequence[Row], starts_us: Sequence[int], now: int

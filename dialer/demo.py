@@ -1,28 +1,19 @@
-"""A real campaign, end to end, on one machine: daemon and carrier simulator as processes.
-
-Everything is done as an operator would do it: the same commands in processes of their own, the
-same daemon, the real SDK over HTTP. Only the clock runs faster, and the deployment's patience is
-widened by as much, so that a busy machine is not taken for a slow carrier.
-"""
+"""A real campaign, end to end, on one machine, and whether the carrier's record agrees."""
 
 import csv
 import json
-import os
 import random
 import shlex
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dialer.clock import TimeScale, real_sleep
-from dialer.errors import DialerError, UnreachableError
+from dialer.clock import real_sleep
+from dialer.errors import DialerError
+from dialer.rehearsal import Process, Rehearsal, free_port
 from dialer.truth_check import Comparison, compare
 
 CAMPAIGN: Final = "Demo"
@@ -112,56 +103,28 @@ def run(options: DemoOptions, say: Callable[[str], None]) -> DemoResult:
             if (kept / "dialer.db").exists():
                 raise DialerError(f"{kept} holds a demo already; choose another folder")
         folder = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialer-")))
-        stage = _Stage(folder, options, say)
-        stack.enter_context(stage.carrier())
-        stage.prepare()
-        with stage.daemon() as daemon:
-            stage.start()
-            status = stage.watch(daemon)
+        demo = _Demo(Rehearsal(folder, options.speed), options, say)
+        stack.enter_context(demo.carrier())
+        demo.prepare()
+        with demo.daemon() as daemon:
+            demo.start()
+            status = demo.watch(daemon)
         comparison = compare(folder / "dialer.db", folder / "truth.jsonl")
         return DemoResult(status, comparison, kept)
 
 
-class _Stage:
-    """One demo's folder, processes and environment."""
+class _Demo:
+    """What the operator of a demo does, step by step."""
 
-    def __init__(self, folder: Path, options: DemoOptions, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._folder = folder
+    def __init__(
+        self, rehearsal: Rehearsal, options: DemoOptions, say: Callable[[str], None]
+    ) -> None:
+        self._rehearsal = rehearsal
         self._options = options
-        self._scale = TimeScale.starting_now(options.speed)
-        self._carrier_url = ""
-        self._port = _free_port()
-
-    @contextmanager
-    def carrier(self) -> Iterator[None]:
-        options = self._options
-        command = [
-            "carrier-sim",
-            *("--port", "0", "--seed", str(options.seed), "--profile", options.profile),
-            *("--faults", options.faults, "--cps", "1000"),
-            *("--truth", str(self._folder / "truth.jsonl")),
-            *("--accept-bound", str(self._patience_s(30, 0.5))),
-        ]
-        with self._process(command, "carrier.log", stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None, "a pipe was asked for"
-            line = process.stdout.readline()
-            if not line:
-                raise self._did_not_start("carrier simulator", "carrier.log")
-            self._carrier_url = json.loads(line)["url"]
-            self._say(f"carrier simulator at {self._carrier_url}")
-            yield
-
-    @contextmanager
-    def daemon(self) -> Iterator["subprocess.Popen[bytes]"]:
-        with self._process(["run"], "daemon.log") as process:
-            self._say(
-                f"daemon at http://127.0.0.1:{self._port}, {self._options.speed:g} times life"
-            )
-            yield process
+        self._say = say
 
     def prepare(self) -> None:
-        people = self._folder / "contacts.csv"
+        people = self._rehearsal.folder / "contacts.csv"
         write_contacts(people, self._options.contacts, self._options.seed)
         numbers = [f"+1646555{1000 + i}" for i in range(NUMBERS)]
         for number in numbers:
@@ -174,10 +137,25 @@ class _Stage:
         )
         self._dialer("contacts", "import", str(people), "--campaign", CAMPAIGN)
 
+    @contextmanager
+    def carrier(self) -> Iterator[None]:
+        options = self._options
+        who = ("--seed", str(options.seed), "--profile", options.profile)
+        with self._rehearsal.carrier(*who, "--faults", options.faults, "--cps", "1000"):
+            self._say(f"carrier simulator at {self._rehearsal.carrier_url}")
+            yield
+
+    @contextmanager
+    def daemon(self) -> Iterator[Process]:
+        port = free_port()
+        with self._rehearsal.daemon(port) as process:
+            self._say(f"daemon at http://127.0.0.1:{port}, {self._options.speed:g} times life")
+            yield process
+
     def start(self) -> None:
         self._dialer("campaign", "start", CAMPAIGN)
 
-    def watch(self, daemon: "subprocess.Popen[bytes]") -> Mapping[str, Any]:
+    def watch(self, daemon: Process) -> Mapping[str, Any]:
         """Follow the campaign to its end and return its last status."""
         left = (STARTUP_S + LIMIT_VIRTUAL_S / self._options.speed) / POLL_S
         while left > 0:
@@ -188,7 +166,7 @@ class _Stage:
             if status["status"] == "completed":
                 return status
             if daemon.poll() is not None:
-                raise self._did_not_start("daemon", "daemon.log")
+                raise self._rehearsal.ended("daemon", "daemon.log")
             real_sleep(POLL_S)
             left -= 1
         return status
@@ -196,71 +174,10 @@ class _Stage:
     def _dialer(self, *words: str, quiet: bool = False) -> str:
         if not quiet:
             self._say(f"$ dialer {shlex.join(words)}")
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *words],
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._rehearsal.command(*words)
         if done.returncode:
             raise DialerError(f"dialer {words[0]} failed: {done.stderr.strip()}")
         return done.stdout
-
-    @contextmanager
-    def _process(
-        self, words: Sequence[str], log: str, *, stdout: int = subprocess.DEVNULL
-    ) -> Iterator["subprocess.Popen[bytes]"]:
-        with (self._folder / log).open("ab") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "cli", *words],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=errors,
-            )
-        try:
-            yield process
-        finally:
-            _end(process)
-
-    def _environment(self) -> dict[str, str]:
-        from dialer.carrier_sim.options import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
-
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIALER_")}
-        ours = {
-            "DATABASE": str(self._folder / "dialer.db"),
-            "CONFIG": str(self._folder / "none.toml"),
-            "TIME_SCALE": str(self._scale),
-            "TWILIO_ACCOUNT_SID": DEMO_ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": DEMO_AUTH_TOKEN,
-            "TWILIO_BASE_URL": self._carrier_url or "http://127.0.0.1",
-            "PUBLIC_URL": f"http://127.0.0.1:{self._port}",
-            "PORT": str(self._port),
-            "CALLS_PER_SECOND": "10",
-            "LOG_FORMAT": "json",
-            "REQUEST_TIMEOUT_S": str(self._patience_s(10, 2.0)),
-            "ANSWER_PATIENCE_S": str(self._patience_s(4, 1.0)),
-            "ACCEPT_BOUND_S": str(self._patience_s(30, 0.5)),
-            "LIST_BOUND_S": str(self._patience_s(60, 0.5)),
-            "LEASE_S": str(self._patience_s(15, 10.0)),
-            "PATIENCE_S": str(self._patience_s(3, 1.0)),
-            "LOOK_AHEAD_S": str(min(60.0, self._patience_s(0.1, 0.05))),
-            "CONTROL_POLL_S": str(min(60.0, self._patience_s(0.1, 0.02))),
-            "SWEEP_S": str(min(60.0, self._patience_s(0.5, 0.05))),
-            "EXPLAIN_S": str(min(600.0, self._patience_s(1, 0.25))),
-            "DRAIN_TIMEOUT_S": str(self._patience_s(5, 5.0)),
-            "BUSY_TIMEOUT_S": str(self._patience_s(10, 10.0)),
-        }
-        return inherited | {f"DIALER_{name}": value for name, value in ours.items()}
-
-    def _patience_s(self, usual_s: float, real_s: float) -> float:
-        """A bound on this clock: *usual_s*, but never less than *real_s* of real time."""
-        return max(usual_s, real_s * self._options.speed)
-
-    def _did_not_start(self, what: str, log: str) -> UnreachableError:
-        lines = (self._folder / log).read_text(errors="replace").strip().splitlines()
-        return UnreachableError(f"the {what} ended: {lines[-1] if lines else 'without a word'}")
 
 
 def write_contacts(path: Path, count: int, seed: int) -> None:
@@ -281,21 +198,3 @@ def write_contacts(path: Path, count: int, seed: int) -> None:
 def _progress(status: Mapping[str, Any]) -> str:
     waits = ", ".join(f"{each['reason']} {each['members']}" for each in status["waiting"])
     return f"  {status['done']:>6} of {status['contacts']} done   {waits}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask a process to end, and insist when it does not."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dialer.hours import ALWAYS_OPEN, Hours, OpeningHours
 from dialer.hours_format import from_json
-from dialer.model import AmdMode, CampaignId, OnMachine
+from dialer.model import AgentKind, AmdMode, CampaignId, OnMachine
 from dialer.ports import Row, Tx
 from dialer.states import CampaignStatus
 from retries.outcome import Outcome
@@ -33,6 +33,7 @@ class CampaignPlan:
     status: CampaignStatus
     revision: int
     start_at: int | None
+    agent_kind: AgentKind
     hours: Hours
     strategy: Strategy
     limits: Limits
@@ -86,6 +87,7 @@ def plan_from(row: Row, holidays: HolidayProvider) -> CampaignPlan:
         status=CampaignStatus(row["status"]),
         revision=row["revision"],
         start_at=row["start_at"],
+        agent_kind=AgentKind(row["agent_kind"]),
         hours=hours_from(row["schedule_body"], holidays),
         strategy=Strategy(row["strategy"]),
         limits=Limits(row["spam_threshold"], row["max_calls_per_day"]),

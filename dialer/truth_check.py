@@ -6,12 +6,22 @@ engine is used, so that a fault of the engine cannot hide here.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from dialer.carrier_sim.truth import Call, read_truth
+
+Attempt: TypeAlias = Mapping[str, Any]
+
+#: What is held against the carrier's record, on whichever database.
+ATTEMPTS: Final = """
+SELECT a.id, a.state, a.sid, a.phone, a.status, a.closed_at, n.phone AS from_
+  FROM attempts a
+  JOIN numbers n ON n.id = a.number_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,47 +34,48 @@ class Comparison:
 
 def compare(database: Path, truth: Path) -> Comparison:
     """Compare every call of the carrier with the attempt it belongs to, both ways."""
-    calls = {call.sid: call for call in read_truth(truth)}
     uri = f"file:{database}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as db:
         db.row_factory = sqlite3.Row
-        rows = db.execute(
-            "SELECT a.*, n.phone AS from_ FROM attempts a JOIN numbers n ON n.id = a.number_id"
-        ).fetchall()
-    attempts = {row["sid"]: row for row in rows if row["sid"]}
+        attempts = [dict(row) for row in db.execute(ATTEMPTS)]
+    return judge(attempts, read_truth(truth))
+
+
+def judge(attempts: Sequence[Attempt], calls: Sequence[Call]) -> Comparison:
+    """Compare the rows of :data:`ATTEMPTS` with what the carrier says it did."""
+    made = {call.sid: call for call in calls}
+    claimed = {attempt["sid"]: attempt for attempt in attempts if attempt["sid"]}
+    both = sorted(made.keys() & claimed.keys())
     differences = [
-        *_twice(list(calls.values())),
+        *_repeated("attempt {} became {} calls", [call.token for call in calls]),
+        *_repeated("{}: claimed by {} attempts", [a["sid"] for a in attempts if a["sid"]]),
         *(
             f"{sid}: the carrier made this call, no attempt knows it"
-            for sid in calls.keys() - attempts.keys()
+            for sid in sorted(made.keys() - claimed.keys())
         ),
         *(
             f"{sid}: an attempt claims this call, the carrier made none"
-            for sid in attempts.keys() - calls.keys()
+            for sid in sorted(claimed.keys() - made.keys())
         ),
-        *(
-            f"attempt {row['id']} is still {row['state']}"
-            for row in rows
-            if row["closed_at"] is None
-        ),
+        *(f"attempt {a['id']} is still {a['state']}" for a in attempts if a["closed_at"] is None),
+        *(difference for sid in both for difference in _differ(made[sid], claimed[sid])),
     ]
-    for sid in sorted(calls.keys() & attempts.keys()):
-        differences += _differ(calls[sid], attempts[sid])
-    return Comparison(len(calls.keys() & attempts.keys()), differences)
+    return Comparison(len(both), differences)
 
 
-def _twice(calls: Sequence[Call]) -> Iterator[str]:
-    for token, count in Counter(call.token for call in calls).items():
+def _repeated(words: str, names: Sequence[str]) -> Iterator[str]:
+    """What occurs more than once where once is promised."""
+    for name, count in Counter(names).items():
         if count > 1:
-            yield f"attempt {token} became {count} calls"
+            yield words.format(name, count)
 
 
-def _differ(call: Call, row: sqlite3.Row) -> Iterator[str]:
+def _differ(call: Call, attempt: Attempt) -> Iterator[str]:
     for what, true, stored in (
-        ("attempt", call.token, row["id"]),
-        ("to", call.to, row["phone"]),
-        ("from", call.from_, row["from_"]),
-        ("status", call.status, row["status"]),
+        ("attempt", call.token, attempt["id"]),
+        ("to", call.to, attempt["phone"]),
+        ("from", call.from_, attempt["from_"]),
+        ("status", call.status, attempt["status"]),
     ):
         if true != stored:
             yield f"{call.sid}: {what} is {true!r} at the carrier, {stored!r} here"

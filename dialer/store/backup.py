@@ -32,7 +32,7 @@ def back_up(database: Path, copy: Path, *, busy_timeout_s: float) -> None:
 @contextmanager
 def _written_apart(copy: Path) -> Iterator[Path]:
     """A file beside *copy* that takes its name when the block ends well, else vanishes."""
-    partial = copy.with_name(f".{copy.name}.partial")
+    partial = copy.with_name(f".{copy.name}.{os.getpid()}.partial")  # two may be under way
     try:
         # Empty, so that VACUUM INTO accepts it, and private from its first byte on.
         os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))

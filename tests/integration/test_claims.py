@@ -20,14 +20,11 @@ from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase, opened
 from rotation.strategies import Strategy
 from tests.support.engine import (
-    DAY,
     HOUR,
-    MINUTE,
     MS,
     NOW,
     SECOND,
     TIMES,
-    UNLIMITED,
     Claimer,
     SetClock,
     assert_sound,
@@ -39,7 +36,6 @@ from tests.support.given import FIRST_PHONE, given_campaign, given_members, give
 
 #: Midnight in New York after NOW.
 NEW_YORK_MIDNIGHT = NOW + 14 * HOUR
-UTC_MIDNIGHT = NOW + 9 * HOUR
 OFFICE = '{"zone": "UTC", "weekly": {"mon": ["09:00-17:00"], "tue": ["09:00-17:00"]}}'
 FIVE = NOW + 2 * HOUR  # when the office closes
 
@@ -441,7 +437,7 @@ async def test_calls_of_all_campaigns_together_keep_the_accounts_rate(
 
     send_at: list[int] = []
     asked = 0
-    while len(send_at) < 18:
+    while len(send_at) < 18 and asked < 60:
         results = await daemon.claim(one, other)
         send_at += [claim.send_at for result in results for claim in result.claims]
         waits = [result.wait for result in results if result.wait]
@@ -781,10 +777,3 @@ async def look(
         assert sum(each[1] == number and each[5] != "released" for each in attempts) <= per_day
     assert len({each[2] for each in live}) == len(live), "a member twice"
     assert len({each[3] for each in live}) == len(live), "a callee twice"
-
-
-def test_midnight_is_where_the_number_lives() -> None:
-    assert (UTC_MIDNIGHT - NOW) % HOUR == 0
-    assert UTC_MIDNIGHT % DAY == 0
-    assert MINUTE * 60 == HOUR
-    assert UNLIMITED.max_concurrent == 0

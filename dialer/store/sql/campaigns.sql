@@ -1,13 +1,15 @@
 -- name: active_plans
-SELECT c.*, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.status = 'active'
  ORDER BY c.id;
 
 -- name: campaign_plan^
-SELECT c.*, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.id = :campaign_id;
 
@@ -29,8 +31,9 @@ SELECT revision FROM control WHERE id = 1;
 UPDATE control SET revision = revision + 1 WHERE id = 1;
 
 -- name: open_plans
-SELECT c.*, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.status IN ('draft', 'active', 'paused')
  ORDER BY c.id;
@@ -57,8 +60,9 @@ SELECT reason, members, until_at, detail, noted_at
  ORDER BY members DESC, reason;
 
 -- name: campaign_by_name^
-SELECT c.*, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.name = :name;
 

@@ -85,3 +85,7 @@ UPDATE campaign_numbers
 SELECT id FROM members
  WHERE campaign_id = :campaign_id AND state IN ('pending', 'dialing', 'called', 'retry')
  LIMIT 1;
+
+-- name: hold_campaign$
+-- Whoever brings members in holds the campaign against its end.
+SELECT id FROM campaigns WHERE id = :campaign_id;

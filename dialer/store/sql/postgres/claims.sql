@@ -16,3 +16,6 @@ SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_
  ORDER BY m.next_at, m.id
  LIMIT :limit
    FOR UPDATE OF m SKIP LOCKED;
+
+-- name: hold_campaign$
+SELECT id FROM campaigns WHERE id = :campaign_id FOR UPDATE;

@@ -14,4 +14,4 @@ SELECT c.id, c.phone, m.id AS member_id
  WHERE c.phone IN (SELECT json_array_elements_text(CAST(:phones AS json)));
 
 -- name: campaign_to_join^
-SELECT id, name, status FROM campaigns WHERE id = :campaign_id FOR SHARE;
+SELECT id, name, status FROM campaigns WHERE id = :campaign_id FOR KEY SHARE;

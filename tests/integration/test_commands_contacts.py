@@ -1,0 +1,324 @@
+"""`dialer contacts`, as an operator runs it."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli, Done
+
+ANN, BOB, CARL = "+4915123456789", "+4915123456780", "+4915123456781"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
+    cli = Cli(tmp_path, {"DIALER_DEFAULT_REGION": "DE"})
+    cli.database.write_bytes(sqlite_template)
+    return cli
+
+
+@pytest.fixture
+def campaign(cli: Cli) -> str:
+    cli("numbers", "add", "+12025550123").ok()
+    made = cli("campaign", "create", "Renewals", "--number", "+12025550123", "--say", "Hi").ok()
+    assert "is made" in made.err
+    return "Renewals"
+
+
+def given(cli: Cli, data: bytes | str, name: str = "people.csv") -> Path:
+    path = cli.folder / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def bring_in(cli: Cli, data: bytes | str, *words: str) -> Done:
+    return cli("contacts", "import", given(cli, data), *words)
+
+
+def phones(cli: Cli, *words: str) -> list[str]:
+    listed = cli("contacts", "list", "--json", "--limit", "1000", *words).ok()
+    return [each["phone"] for each in listed.json]
+
+
+# -- the ways in ----------------------------------------------------------------------------------
+
+
+def test_a_list_becomes_members_and_its_bad_rows_a_file(cli: Cli, campaign: str) -> None:
+    data = "Telefon;Vorname;Nachname;Ort\r\n0151 23456789;Jürgen;Groß;Köln\r\nkeine;;;\r\n;;;x\r\n"
+
+    done = bring_in(cli, data.encode("cp1252"), "-c", campaign, "--json")
+
+    assert done.code == 7
+    assert done.json == {
+        "import_id": 1,
+        "dry_run": False,
+        "rows": 3,
+        "added": 1,
+        "updated": 0,
+        "same": 0,
+        "rejected": {"invalid_phone": 1, "missing_phone": 1},
+        "members_added": 1,
+        "rejects_file": str(cli.folder / "people.rejected.csv"),
+    }
+    assert "cp1252, semicolon, numbers of DE" in done.err
+    assert "2 rows were rejected: 1 invalid_phone, 1 missing_phone" in done.err
+    shown = cli("contacts", "show", ANN, "--json").ok().json
+    assert (shown["name"], shown["variables"]["Ort"]) == ("Jürgen Groß", "Köln")
+    assert [each["campaign"] for each in shown["memberships"]] == ["Renewals"]
+    assert (cli.folder / "people.rejected.csv").read_text("utf-8-sig").splitlines() == [
+        "Telefon;Vorname;Nachname;Ort;rejected_row;rejected_column;rejected_reason",
+        "keine;;;;3;Telefon;invalid_phone",
+        ";;;x;4;Telefon;missing_phone",
+    ]
+
+
+def test_a_list_is_counted_for_people_too(cli: Cli) -> None:
+    done = bring_in(cli, f"phone\n{ANN}\n").ok()
+
+    assert done.out == ("read\t1\nadded\t1\nupdated\t0\nsame\t0\nrejected\t0\nmembers added\t0\n")
+    assert not (cli.folder / "people.rejected.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"phone,note\n{ANN},\"two\nlines, one cell\"\n".encode("utf-16"),
+        f"\ufeffphone\tnote\r\n{ANN}\ttab\r\n".encode(),
+        f"sep=;\r\nphone;note\r\n'{ANN};guarded\r\n".encode(),
+        (",".join(["phone", *(f"c{n}" for n in range(299))]) + f"\n{ANN}" + ",x" * 299).encode(),
+    ],
+    ids=["utf-16, quoted newline", "utf-8 with mark, tab", "sep line, guard", "300 columns"],
+)  # fmt: skip
+def test_lists_come_in_many_shapes(cli: Cli, data: bytes) -> None:
+    bring_in(cli, data).ok()
+
+    assert phones(cli) == [ANN]
+
+
+def test_a_second_import_adds_nothing(cli: Cli, campaign: str) -> None:
+    data = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
+    bring_in(cli, data, "-c", campaign).ok()
+
+    again = bring_in(cli, data, "-c", campaign, "--json").ok().json
+
+    assert (again["added"], again["updated"], again["same"]) == (0, 0, 2)
+    assert again["members_added"] == 0
+    assert phones(cli, "--campaign", campaign) == [ANN, BOB]
+
+
+def test_a_mended_list_of_rejected_rows_comes_in(cli: Cli) -> None:
+    assert bring_in(cli, f"phone,name\n{ANN},Ann\n0049-,Bob\n{ANN},Ann\n").code == 7
+    rejected = cli.folder / "people.rejected.csv"
+    mended = rejected.read_text("utf-8-sig").replace("0049-", BOB)
+
+    done = cli("contacts", "import", given(cli, mended, rejected.name), "--json").ok()
+
+    assert (done.json["added"], done.json["same"]) == (1, 1)
+    assert cli("contacts", "show", BOB, "--json").json["variables"] == {}
+
+
+def test_a_list_may_come_through_a_pipe(cli: Cli) -> None:
+    done = cli("contacts", "import", "-", "--json", stdin=f"phone\n{ANN}\nx\n".encode())
+
+    assert (done.code, done.json["added"]) == (7, 1)
+    assert done.json["rejects_file"] == "stdin.rejected.csv"
+
+
+def test_columns_and_rejected_rows_go_where_they_are_told_to(cli: Cli) -> None:
+    done = bring_in(
+        cli, f"A,B\n{ANN},Ann\nx,Bob\n", "--map", "phone=A", "-m", "name=B", "--rejects", "bad.csv",
+        "--json",
+    )  # fmt: skip
+
+    assert (done.code, done.json["rejects_file"]) == (7, "bad.csv")
+    assert (cli.folder / "bad.csv").exists()
+    assert cli("contacts", "show", ANN, "--json").json["name"] == "Ann"
+
+
+def test_a_dry_run_changes_nothing(cli: Cli, campaign: str) -> None:
+    done = bring_in(cli, f"phone\n{ANN}\nx\n", "-c", campaign, "--dry-run", "--json")
+
+    assert (done.code, done.json["added"], done.json["members_added"]) == (7, 1, 1)
+    assert (done.json["import_id"], done.json["rejects_file"]) == (None, None)
+    assert phones(cli) == []
+    assert not (cli.folder / "people.rejected.csv").exists()
+
+
+# -- bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "message"),
+    [
+        (b"", (), "is empty"),
+        (b"\x00\x01\x02binary", (), "is no text"),
+        (b"PK\x03\x04", (), "not CSV"),
+        (b"City,Street\nBonn,Main\n", (), "the columns are 'City', 'Street'"),
+        (b"phone\n", ("--map", "fone=phone"), "did you mean 'phone'"),
+        (b"phone\n", ("--map", "name=Nmae"), "there is no column 'Nmae'"),
+        (b"phone\n", ("--region", "Germany"), "not a country of phone numbers: 'Germany'"),
+        (b"phone\n", ("--priority", "urgent"), "priority: 'urgent' is not known"),
+        (b"phone\n", ("--encoding", "klingon"), "no such encoding: 'klingon'"),
+        (b"phone\n", ("--rejects", "no/where.csv"), "cannot be written"),
+        (b"phone\n", ("--rejects", "people.csv"), "is the list itself"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused(
+    cli: Cli, data: bytes, words: tuple[str, ...], message: str
+) -> None:
+    done = bring_in(cli, data, *words, "--json")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.error["code"] == "misuse"
+    assert message in done.error["message"]
+
+
+def test_a_list_without_phones_shows_the_cure(cli: Cli) -> None:
+    done = bring_in(cli, "City,Number of pets\nBonn,2\n")
+
+    assert done.err.splitlines() == [
+        "error: no column holds phone numbers; the columns are 'City', 'Number of pets'",
+        "next:  name it: --map phone='City'",
+    ]
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(cli: Cli) -> None:
+    missing, folder = cli("contacts", "import", "no.csv"), cli("contacts", "import", ".")
+
+    assert (missing.code, folder.code) == (2, 2)
+    assert "error: no.csv cannot be read: No such file" in missing.err
+    assert "error: . is a folder" in folder.err
+
+
+def test_an_unknown_campaign_is_told_with_the_closest(cli: Cli, campaign: str) -> None:
+    done = bring_in(cli, f"phone\n{ANN}\n", "-c", "Renewal", "--json")
+
+    assert (done.code, done.error["code"]) == (3, "not_found")
+    assert "did you mean 'Renewals'" in done.error["message"]
+    assert phones(cli) == []
+
+
+def test_a_locked_database_is_given_up_after_a_while(cli: Cli) -> None:
+    with closing(sqlite3.connect(cli.database, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        path = given(cli, f"phone\n{ANN}\n")
+        done = cli("contacts", "import", path, "--json", busy_timeout_s="0.05")
+
+    assert (done.code, done.error["code"]) == (1, "store_busy")
+    assert "Traceback" not in done.err
+
+
+# -- campaigns that have ended --------------------------------------------------------------------
+
+
+def test_an_ended_campaign_is_reopened_only_on_purpose(cli: Cli, campaign: str) -> None:
+    bring_in(cli, f"phone\n{ANN}\n", "-c", campaign).ok()
+    cli("campaign", "start", campaign).ok()
+    cli("campaign", "complete", campaign, "--yes").ok()
+
+    unsure = bring_in(cli, f"phone\n{BOB}\n", "-c", campaign, "--json")
+    sure = bring_in(cli, f"phone\n{BOB}\n", "-c", campaign, "--yes", "--json").ok()
+
+    assert (unsure.code, "add --yes" in unsure.error["message"]) == (2, True)
+    assert sure.json["members_added"] == 1
+    assert cli("campaign", "status", campaign, "--json").ok().json["status"] == "active"
+    cli("campaign", "cancel", campaign, "--yes").ok()
+    too_late = bring_in(cli, f"phone\n{CARL}\n", "-c", campaign, "--yes", "--json")
+    assert (too_late.code, too_late.error["code"]) == (5, "wrong_state")
+    assert phones(cli) == [ANN, BOB]
+
+
+# -- interruptions --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_import_says_what_is_in_and_is_finished_by_the_next(cli: Cli) -> None:
+    total = 40_000
+    data = "phone,name\n" + "".join(f"+49151{n:08},N{n}\n" for n in range(10**7, 10**7 + total))
+    command = [sys.executable, "-m", "cli", "contacts", "import", str(given(cli, data))]
+    running = subprocess.Popen(
+        command,
+        cwd=cli.folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), **cli.variables},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    while count(cli) == 0 and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+
+    done = cli("contacts", "import", "people.csv", "--json").ok().json
+
+    assert running.returncode == 130, said
+    assert "import the file again to go on, nothing is added twice" in said
+    assert done["added"] + done["same"] == total
+    assert 0 < done["added"] < total
+    assert count(cli) == total
+
+
+def count(cli: Cli) -> int:
+    with closing(sqlite3.connect(cli.database, timeout=30)) as connection:
+        return int(connection.execute("SELECT count(*) FROM contacts").fetchone()[0])
+
+
+# -- one by one -----------------------------------------------------------------------------------
+
+
+def test_one_person_is_added_told_more_of_and_shown(cli: Cli, campaign: str) -> None:
+    added = cli("contacts", "add", "0151 23456789", "--name", "Ann", "--json").ok()
+    again = cli(
+        "contacts", "add", ANN, "--tag", "vip", "--zone", "Europe/Berlin", "-c", campaign, "--json"
+    ).ok()
+
+    assert added.json == {"phone": ANN, "added": True, "members_added": 0}
+    assert again.json == {"phone": ANN, "added": False, "members_added": 1}
+    shown = cli("contacts", "show", "1", "--json").ok().json
+    assert (shown["phone"], shown["name"], shown["tags"]) == (ANN, "Ann", ["vip"])
+    assert shown["zone"] == "Europe/Berlin"
+    (membership,) = shown["memberships"]
+    assert (membership["state"], membership["priority"]) == ("pending", "normal")
+    assert "in Renewals: pending, 0 attempts" in cli("contacts", "show", ANN).ok().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("add", "12"), 2, "'12' is not a phone number"),
+        (("add", ANN, "--zone", "Berlin"), 2, "did you mean 'Europe/Berlin'"),
+        (("add", ANN, "-c", "Nowhere"), 3, "no campaign 'Nowhere'"),
+        (("show", ANN), 3, f"no contact '{ANN}'"),
+        (("show", "999999999999999999999"), 3, "no contact"),
+        (("list", "--state", "pending"), 2, "add --campaign"),
+        (("list", "-c", "x", "--state", "sleeping"), 2, "state: 'sleeping' is not known"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    cli: Cli, words: tuple[str, ...], code: int, message: str
+) -> None:
+    done = cli("contacts", *words, "--json")
+
+    assert (done.code, done.out) == (code, "")
+    assert message in done.error["message"]
+
+
+def test_lists_go_to_programs_as_rows(cli: Cli, campaign: str) -> None:
+    bring_in(cli, f"phone,name\n{ANN},Ann\n{BOB},Bob\n", "-c", campaign).ok()
+
+    everyone = cli("contacts", "list", "--limit", "1").ok()
+    members = cli("contacts", "list", "-c", campaign, "--state", "pending").ok()
+
+    assert everyone.out == f"1\t{ANN}\tAnn\t\t\n"
+    assert "the first 1; see more with --limit" in everyone.err
+    assert members.out.splitlines()[1] == f"2\t{BOB}\tBob\t\tpending\t0\t\t"
+    assert (
+        json.loads(cli("contacts", "list", "-c", campaign, "--json").out)[0]["state"] == "pending"
+    )

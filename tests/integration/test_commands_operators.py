@@ -1,0 +1,169 @@
+"""`dialer numbers`, `schedule`, `agents` and `calls`, as an operator runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Cli
+
+PHONE = "+12025550123"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
+    cli = Cli(tmp_path)
+    cli.database.write_bytes(sqlite_template)
+    return cli
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def test_a_number_is_added_scored_switched_and_listed(cli: Cli) -> None:
+    added = cli("numbers", "add", "(202) 555-0123", "--name", "Main", "--max-live", "5", "--json")
+    cli("numbers", "score", PHONE, "7.5").ok()
+    cli("numbers", "disable", PHONE).ok()
+
+    assert added.ok().json == {"id": 1, "phone": PHONE}
+    (listed,) = cli("numbers", "list", "--json").ok().json
+    assert listed == {
+        "id": 1,
+        "phone": PHONE,
+        "name": "Main",
+        "status": "disabled",
+        "calls_today": 0,
+        "calls_total": 0,
+        "score": 7.5,
+        "band": "red",
+        "score_source": "manual",
+        "scored_at": listed["scored_at"],
+        "zone": "America/New_York",
+        "max_live": 5,
+        "disabled_at": listed["disabled_at"],
+        "created_at": listed["created_at"],
+    }
+    assert f"number {PHONE} is active" in cli("numbers", "enable", PHONE).ok().err
+    assert cli("numbers", "list").ok().out == (
+        f"{PHONE}\tMain\tactive\t0\t0\t7.5\tred\tAmerica/New_York\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("add", "555"), 2, "'555' is not a phone number"),
+        (("add", PHONE, "--zone", "Nowhere"), 2, "not a time zone: 'Nowhere'"),
+        (("add", PHONE, "--score", "11"), 2, "score: 11 is not between 0 and 10"),
+        (("score", PHONE, "5"), 3, f"no number '{PHONE}'"),
+        (("disable", PHONE), 3, f"no number '{PHONE}'"),
+        (("sync",), 4, "the carrier is not set up"),
+    ],
+)
+def test_what_cannot_be_done_with_a_number_is_said(
+    cli: Cli, words: tuple[str, ...], code: int, message: str
+) -> None:
+    done = cli("numbers", *words)
+
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+# -- schedules ------------------------------------------------------------------------------------
+
+
+def test_a_schedule_is_made_shown_and_asked(cli: Cli) -> None:
+    cli(
+        "schedule", "create", "Office", "--zone", "Europe/Berlin", "--calendar", "DE-BY",
+        "--hours", "mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00",
+        "--closed", "2026-12-24", "--exception", "2026-12-31 09:00-12:00",
+    ).ok()  # fmt: skip
+
+    shown = cli("schedule", "show", "Office", "--json").ok().json
+    assert shown["weekly"]["sat"] == ["10:00-14:00"]
+    assert (shown["holidays"], shown["calendars"]) == (["2026-12-24"], ["DE-BY"])
+    assert shown["exceptions"] == {"2026-12-31": ["09:00-12:00"]}
+    assert "2026-12-24\tclosed" in cli("schedule", "show", "Office").ok().out
+    assert cli("schedule", "list").ok().out == (
+        "1\tOffice\tEurope/Berlin\tmon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00\t0\n"
+    )
+    times = ("--at", "2026-12-31T11:59:00+01:00", "--at", "2026-12-31T11:00:00Z")
+    assert cli("schedule", "check", "Office", *times, "--json").ok().json == [
+        {
+            "at": "2026-12-31T10:59:00.000Z",
+            "open": True,
+            "next_open": "2026-12-31T10:59:00.000Z",
+            "open_until": "2026-12-31T11:00:00.000Z",
+        },
+        {
+            "at": "2026-12-31T11:00:00.000Z",
+            "open": False,
+            "next_open": "2027-01-02T09:00:00.000Z",
+            "open_until": None,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("create", "X", "--hours", "moon 9-17"), 2, "not a day: 'moon'"),
+        (("create", "X", "--hours", "mon 9-17", "--zone", "Berlin"), 2, "'Europe/Berlin'"),
+        (("create", "X", "--hours", "mon 9-17", "--calendar", "XX"), 2, "not a holiday calendar"),
+        (("create", "X", "--hours", "mon 9-17", "--closed", "24.12."), 2, "not a date: '24.12.'"),
+        (("check", "X", "--at", "2026-12-31T11:00:00"), 2, "does not say its offset"),
+        (("check", "X"), 3, "there is no schedule 'X'"),
+        (("show", "X"), 3, "there is no schedule 'X'"),
+    ],
+)
+def test_what_cannot_be_done_with_a_schedule_is_said(
+    cli: Cli, words: tuple[str, ...], code: int, message: str
+) -> None:
+    done = cli("schedule", *words)
+
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+
+
+# -- agents ---------------------------------------------------------------------------------------
+
+
+def test_agents_are_added_and_listed(cli: Cli) -> None:
+    cli("agents", "add", "Hello", "--say", "Hello {{name}}", "--option", "language=en-US").ok()
+    cli("agents", "add", "Sales", "--sip", "sip:sales@example.com", "--option", "password=x").ok()
+
+    listed = cli("agents", "list", "--json").ok().json
+    assert [(each["name"], each["kind"], each["options"]) for each in listed] == [
+        ("Hello", "message", {"language": "en-US"}),
+        ("Sales", "sip", {"password": "set"}),
+    ]
+    assert cli("agents", "list").ok().out.splitlines()[0] == "1\tHello\tmessage\tHello {{name}}\t0"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("X",), "give exactly one of --say"),
+        (("X", "--say", "Hi", "--phone", PHONE), "give exactly one of --say"),
+        (("X", "--stream", "https://example.com"), "does not fit stream: a wss:// address"),
+        (("X", "--twiml-url", "http://example.com"), "an https:// address"),
+        (("X", "--say", "Hi", "--option", "colour=red"), "agent option 'colour' is unknown"),
+        (("X", "--say", "Hi", "--option", "voice"), "option 'voice': write NAME=VALUE"),
+        ((" ", "--say", "Hi"), "an agent needs a name"),
+    ],
+)
+def test_an_agent_nobody_could_talk_to_is_refused(
+    cli: Cli, words: tuple[str, ...], message: str
+) -> None:
+    done = cli("agents", "add", *words)
+
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+# -- calls ----------------------------------------------------------------------------------------
+
+
+def test_no_calls_are_an_empty_list(cli: Cli) -> None:
+    assert cli("calls", "list", "--json").ok().json == []
+    assert cli("calls", "list", "--campaign", "Nowhere").code == 3

@@ -1,0 +1,193 @@
+"""A stage for acceptance tests: real processes on a fast clock, and a seat to watch them from."""
+
+import asyncio
+import json
+import random
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import asyncpg
+
+from dialer.carrier_sim.truth import Call, read_truth
+from dialer.clock import SystemClock, real_sleep
+from dialer.model import CampaignId
+from dialer.rehearsal import HOST, Process, Rehearsal, free_port
+from dialer.store.opening import opened
+from tests.support.cli import Cli
+from tests.support.given import given_campaign
+
+T = TypeVar("T")
+
+#: How often a condition is looked at, and how long at the most, in real seconds.
+POLL_S: Final = 0.02
+WITHIN_S: Final = 90.0
+ACCEPTED: Final = b'"event":"accepted"'
+
+
+class Stage:
+    """A deployment of a test's own, on a clock *speed* times as fast as life.
+
+    Leaving its block ends, by their ids, all processes it has started.
+    """
+
+    def __init__(self, folder: Path, speed: float, **settings: str) -> None:
+        self.rehearsal = Rehearsal(folder, speed, **settings)
+        self.clock = SystemClock(self.rehearsal.scale)
+        self.port = free_port()
+        self.database = settings.get("database", str(self.rehearsal.database))
+        ours = self.rehearsal.environment().items()
+        self.cli = Cli(folder, {name: value for name, value in ours if name.startswith("DIALER_")})
+        self._stack = ExitStack()
+        self._alive: set[Process] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stack.close()
+        print(self.story())  # which pytest shows when the test has failed
+
+    # -- the cast --------------------------------------------------------------------------------
+
+    def given_campaign(self, **fields: Any) -> CampaignId:
+        """A started campaign, written straight down; see :func:`tests.support.given`."""
+
+        async def give() -> CampaignId:
+            async with opened(self.database, random.Random(1), busy_timeout_s=10) as database:
+                return await given_campaign(database, now=self.clock.now(), **fields)
+
+        return asyncio.run(give())
+
+    def carrier(self, *flags: str) -> Process:
+        """Start the carrier simulator; it is listening when this returns."""
+        return self._started(self._stack.enter_context(self.rehearsal.carrier(*flags)))
+
+    def daemon(self, port: int | None = None, log: str = "daemon.log") -> Process:
+        """Start a daemon and return at once."""
+        at = self.port if port is None else port
+        return self._started(self._stack.enter_context(self.rehearsal.daemon(at, log)))
+
+    def ready_daemon(self, port: int | None = None, log: str = "daemon.log") -> Process:
+        """Start a daemon and wait until it says that it can work."""
+        process = self.daemon(port, log)
+        self.until(lambda: self.readiness(port)[0] == 200)
+        return process
+
+    def kill(self, process: Process) -> None:
+        """End a process as a power cut would."""
+        self._alive.discard(process)
+        process.kill()
+        process.wait()
+
+    def end(self, process: Process, within_s: float = WITHIN_S) -> int:
+        """Ask a process to end and return its exit code."""
+        self._alive.discard(process)
+        process.terminate()
+        return process.wait(within_s)
+
+    def expect_end(self, process: Process) -> None:
+        """The end of *process* is no surprise from here on."""
+        self._alive.discard(process)
+
+    def _started(self, process: Process) -> Process:
+        self._alive.add(process)
+        return process
+
+    # -- what can be seen ------------------------------------------------------------------------
+
+    def until(self, happened: Callable[[], T], within_s: float = WITHIN_S) -> T:
+        """Wait, in real time, for something that happens on its own; what it gave, if true."""
+        for _ in range(round(within_s / POLL_S)):
+            if result := happened():
+                return result
+            for process in self._alive:
+                assert process.poll() is None, f"ended with {process.returncode}: {process.args}"
+            real_sleep(POLL_S)
+        raise AssertionError(f"it did not happen within {within_s:g} s")
+
+    def until_over(self, campaign: str = "Renewals", within_s: float = WITHIN_S) -> None:
+        """Wait until the campaign has come to its end by itself."""
+        self.until(lambda: self.status(campaign) == "completed", within_s)
+
+    def until_accepted(self, calls: int) -> None:
+        """Wait until the carrier has accepted so many calls in all."""
+        self.until(lambda: self.accepted() >= calls)
+
+    def status(self, campaign: str = "Renewals") -> str:
+        """The state a campaign is in."""
+        return str(self.value(f"SELECT status FROM campaigns WHERE name = '{campaign}'"))
+
+    def waiting(self, campaign: str = "Renewals") -> dict[str, Any]:
+        """Why members are not being dialed, as an operator is told: details by reason."""
+        told = self.cli("campaign", "status", campaign, "--json").ok().json
+        return {each["reason"]: each["detail"] for each in told["waiting"]}
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a stranger sees who asks the database."""
+        return [tuple(row.values()) for row in self.records(query)]
+
+    def records(self, query: str) -> list[dict[str, Any]]:
+        """The same by column."""
+        if "://" in self.database:
+            return asyncio.run(_fetched(self.database, query))
+        uri = f"file:{self.database}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query)]
+
+    def value(self, query: str) -> Any:
+        """The one value a query asks for."""
+        ((value,),) = self.rows(query)
+        return value
+
+    def truth(self) -> list[Call]:
+        """What really happened, call by call."""
+        return read_truth(self.rehearsal.truth)
+
+    def accepted(self) -> int:
+        """How many calls the carrier has accepted."""
+        truth = self.rehearsal.truth
+        return truth.read_bytes().count(ACCEPTED) if truth.exists() else 0
+
+    def log(self, name: str = "daemon.log") -> list[dict[str, Any]]:
+        """What a daemon has said, line by line; what is no JSON is left out."""
+        lines = (self.rehearsal.folder / name).read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def events(self, name: str = "daemon.log") -> list[str]:
+        """The names of what a daemon has said."""
+        return [line["event"] for line in self.log(name)]
+
+    def readiness(self, port: int | None = None) -> tuple[int, Any]:
+        """The status and body of ``/readyz``; status 0 when nobody answers."""
+        url = f"http://{HOST}:{self.port if port is None else port}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+        except OSError:
+            return 0, None
+
+    def story(self, lines: int = 25) -> str:
+        """The last words of every process, the routine ones left out."""
+        told = []
+        for path in sorted(self.rehearsal.folder.glob("*.log")):
+            words = path.read_text(errors="replace").splitlines()
+            notable = [each for each in words if '"level": "info"' not in each]
+            told += [f"-- {path.name}", *notable[-lines:]]
+        return "\n".join(told)
+
+
+async def _fetched(dsn: str, query: str) -> Sequence[dict[str, Any]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return [dict(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
