@@ -101,7 +101,11 @@ class InstantCarrier:
 
 async def engine_round(folder: Path, contacts: int, in_flight: int) -> Figure:
     settings = Settings(
-        database=str(folder / "engine.db"), calls_per_second=0, sweep_s=0.02, explain_s=600
+        database=str(folder / "engine.db"),
+        calls_per_second=0,
+        requests_at_once=1000,
+        sweep_s=0.02,
+        explain_s=600,
     )
     clock, rng = SystemClock(), random.Random(7)
     carrier = InstantCarrier()

@@ -96,7 +96,9 @@ def engine_from(
             answer_s=settings.request_timeout_s + settings.accept_bound_s,
         ),
     )
-    launcher = Launcher(clock, database, batcher, calls, carrier, lease)
+    launcher = Launcher(
+        clock, database, batcher, calls, carrier, lease, at_once=settings.requests_at_once
+    )
     dispatcher = Dispatcher(
         clock,
         database,
@@ -179,6 +181,8 @@ def carrier_config(settings: Settings) -> TwilioConfig:
         base_url=settings.twilio_base_url,
         public_url=settings.public_url,
         timeout_s=settings.request_timeout_s,
+        # Whoever asks about calls and ends them must not make those wait that place some.
+        max_requests=2 * settings.requests_at_once,
         time_limit_s=settings.call_time_limit_s,
         webhook_overrides=settings.webhook_overrides,
     )

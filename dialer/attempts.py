@@ -32,6 +32,7 @@ from dialer.model import (
 from dialer.outcomes import NOTHING, merge
 from dialer.plans import CampaignPlan
 from dialer.ports import Row, Tx
+from dialer.settlement import Move, Past
 from dialer.states import (
     OPEN_ATTEMPT_STATES,
     AttemptEvent,
@@ -82,6 +83,16 @@ class MemberRecord:
 
     def advance(self, event: MemberEvent) -> None:
         self.state = advance_member(self.state, event)
+
+    def apply(self, move: Move) -> None:
+        """Go where the settlement of the attempt says."""
+        self.advance(move.event)
+        self.next_at, self.reason = move.next_at, move.reason
+
+    def past(self) -> Past:
+        """What is behind the member, a call that just ended included."""
+        attempts = self.attempts + self.counted
+        return Past(attempts, self.rejections, self.not_placed, self.last_outcome)
 
 
 @dataclass(slots=True)

@@ -18,43 +18,36 @@ from dialer.attempts import AttemptRecord, Attempts, event_from
 from dialer.batching import Batcher
 from dialer.errors import StoreError
 from dialer.model import (
-    AgentKind,
     AttemptId,
     CallEvent,
     CallSid,
     CampaignId,
     CarrierStatus,
     EventSource,
-    FailReason,
     MemberId,
     OnMachine,
 )
-from dialer.outcomes import certainly_invalid, greeting_is_over, merge, outcome_of
+from dialer.outcomes import greeting_is_over, merge, outcome_of
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
+from dialer.settlement import Ended, Past, after_call, without_call
 from dialer.states import (
     AttemptEvent,
     AttemptState,
-    CampaignStatus,
     MemberEvent,
     MemberState,
     advance_member,
 )
 from retries.outcome import Outcome
-from retries.policy import Decision, GiveUp, RetryAt
 
 log = structlog.get_logger()
 
 MS: Final = 1000
 
-#: An answered call shorter than this was no conversation: nobody says more than hello in it.
-CONVERSATION_MIN_S: Final = 5
 #: A call should have been reported over by its ring timeout and this; then the carrier is asked.
 REPORT_GRACE_S: Final = 60
 #: Members whose outcome became final are settled in portions of this size.
 SETTLE_BATCH: Final = 200
-
-_CALLED_OFF: Final = frozenset({CampaignStatus.CANCELLED, CampaignStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +191,9 @@ class Calls:
 
     def _settle_member(self, record: AttemptRecord, plan: CampaignPlan, now: int) -> None:
         assert record.outcome is not None, "the call has ended"
-        member = record.member
-        ended = Ended(
-            outcome=record.outcome,
-            talk_s=record.facts.duration_s,
-            error_code=record.facts.error_code,
-            attempts=member.attempts + member.counted,
-            rejections=member.rejections,
-            unplaced=member.not_placed,
-            previous=member.last_outcome,
-        )
-        event, member.next_at, member.reason = self._final_move(ended, plan, now)
-        member.advance(event)
+        facts, member = record.facts, record.member
+        ended = Ended(record.outcome, facts.duration_s, facts.error_code)
+        member.apply(after_call(ended, member.past(), plan, now, self._rng.random()))
         member.last_outcome = record.outcome
         member.rejected = int(record.outcome is Outcome.REJECTED)
         self._on_change(record.campaign_id)
@@ -373,26 +357,17 @@ class Calls:
         if not member.follows or member.state is not MemberState.DIALING:
             return
         plan = await self._plans.of(tx, record.campaign_id)
-        if refusal is Refusal.DESTINATION:
-            member.reason = FailReason.DESTINATION_NOT_ALLOWED
-            member.advance(MemberEvent.FAIL)
-        elif plan.status in _CALLED_OFF:
-            member.reason = FailReason.CANCELLED
-            member.advance(MemberEvent.FAIL)
-        else:
-            quarantine_at = self._quarantine_ends_at(record)
-            decision = plan.policy.decide(
-                outcome,
-                max(member.attempts, 0 if outcome is Outcome.NOT_PLACED else 1),
-                now,
-                self._rng.random(),
-                plan.hours.next_open,
-                rejections=member.rejections,
-                unplaced=member.not_placed,
-                not_before_at=quarantine_at,
-            )
-            member.absent = 1 if outcome is Outcome.NOT_PLACED else 0
-            _apply(decision, record)
+        move = without_call(
+            outcome,
+            member.past(),
+            plan,
+            now,
+            self._rng.random(),
+            refusal=refusal,
+            quarantine_ends_at=self._quarantine_ends_at(record),
+        )
+        member.apply(move)
+        member.absent = int(outcome is Outcome.NOT_PLACED)
         member.last_outcome = outcome
         log.info("call.not_made", attempt=record.id, outcome=outcome, detail=record.detail)
         self._on_change(record.campaign_id)
@@ -425,96 +400,28 @@ class Calls:
         return [len(rows)] * len(ops)
 
     def _settled(self, row: Row, plan: CampaignPlan, now: int) -> dict[str, object]:
-        ended = Ended(
-            outcome=Outcome(row["outcome"]),
-            talk_s=row["duration_s"],
-            error_code=row["error_code"],
-            attempts=row["attempts"],
-            rejections=row["rejections"],
-            unplaced=row["not_placed"],
-            previous=Outcome(row["previous_outcome"]) if row["previous_outcome"] else None,
+        outcome = Outcome(row["outcome"])
+        previous = Outcome(row["previous_outcome"]) if row["previous_outcome"] else None
+        past = Past(row["attempts"], row["rejections"], row["not_placed"], previous)
+        ended = Ended(outcome, row["duration_s"], row["error_code"])
+        move = after_call(ended, past, plan, now, self._rng.random())
+        state = advance_member(MemberState.CALLED, move.event)
+        log.info(
+            "member.settled", member=row["id"], outcome=outcome, state=state, reason=move.reason
         )
-        event, next_at, reason = self._final_move(ended, plan, now)
-        state = advance_member(MemberState.CALLED, event)
-        outcome = ended.outcome
-        log.info("member.settled", member=row["id"], outcome=outcome, state=state, reason=reason)
         return {
             "member_id": MemberId(row["id"]),
             "attempt_id": row["attempt_id"],
             "was": MemberState.CALLED.value,
             "state": state.value,
-            "next_at": next_at,
+            "next_at": move.next_at,
             "counted": 0,
             "rejected": int(outcome is Outcome.REJECTED),
             "absent": 0,
-            "reason": reason and reason.value,
+            "reason": move.reason and move.reason.value,
             "outcome": outcome.value,
             "now": now,
         }
-
-    def _final_move(
-        self, ended: "Ended", plan: CampaignPlan, now: int
-    ) -> tuple[MemberEvent, int, FailReason | None]:
-        if ended.outcome is Outcome.HUMAN:
-            return (
-                (MemberEvent.COMPLETE if _reached(ended, plan) else MemberEvent.NO_TALK),
-                now,
-                None,
-            )
-        if plan.status in _CALLED_OFF:
-            return MemberEvent.CANCEL, now, FailReason.CANCELLED
-        decision = plan.policy.decide(
-            ended.as_seen(),
-            ended.attempts,
-            now,
-            self._rng.random(),
-            plan.hours.next_open,
-            rejections=ended.rejections,
-            unplaced=ended.unplaced,
-        )
-        if isinstance(decision, RetryAt):
-            return MemberEvent.RETRY, decision.at, None
-        if ended.outcome is Outcome.MACHINE:
-            return MemberEvent.NO_TALK, now, None
-        return MemberEvent.FAIL, now, FailReason(decision.reason.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What the retry policy needs of a call that is over and of its member's past."""
-
-    outcome: Outcome
-    talk_s: int | None
-    error_code: int | None
-    attempts: int
-    rejections: int
-    unplaced: int
-    previous: Outcome | None
-
-    def as_seen(self) -> Outcome:
-        """A number that only a SIP code condemns gets a second sighting before it is given up."""
-        first = self.outcome is Outcome.INVALID_NUMBER and self.previous is not self.outcome
-        if first and not certainly_invalid(self.error_code):
-            return Outcome.CARRIER_FAILED
-        return self.outcome
-
-
-def _reached(ended: Ended, plan: CampaignPlan) -> bool:
-    """Whether a person who answered was reached: a message is over when it has been spoken."""
-    if plan.agent_kind is AgentKind.MESSAGE or ended.talk_s is None:
-        return True
-    return ended.talk_s >= CONVERSATION_MIN_S
-
-
-def _apply(decision: Decision, record: AttemptRecord) -> None:
-    member = record.member
-    match decision:
-        case RetryAt(at=at):
-            member.next_at = at
-            member.advance(MemberEvent.RETRY)
-        case GiveUp(reason=reason):
-            member.reason = FailReason(reason.value)
-            member.advance(MemberEvent.FAIL)
 
 
 def _outcome_of_refusal(refusal: Refused) -> Outcome:

@@ -212,7 +212,7 @@ def _field(word: str, column: str) -> Field:
     if word.casefold() in fields:
         return Field(word.casefold())
     hint = did_you_mean(close_matches(word, fields))
-    if column.casefold() in fields:
+    if not hint and column.casefold() in fields:
         hint = f"; the field comes first, as in {column.casefold()}={word}"
     raise UsageError(f"no such field: {word!r} ({', '.join(fields)}){hint}")
 

@@ -191,8 +191,8 @@ def rejected_path(path: Path) -> Path:
     """Where the rejected rows of a list go when nobody says: beside it."""
     if path == STDIN:
         return Path("stdin.rejected.csv")
-    here = path if path.is_file() else Path(path.name)  # a pipe has no place to put a file beside
-    return here.with_suffix(".rejected.csv")
+    folder = path.parent if path.is_file() else Path()  # beside a pipe nothing can be put
+    return folder / f"{path.stem}.rejected.csv"
 
 
 # -- the first pass -------------------------------------------------------------------------------

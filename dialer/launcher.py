@@ -72,13 +72,19 @@ class Launcher:
         calls: Calls,
         carrier: Carrier,
         lease: Lease,
+        *,
+        at_once: int,
     ) -> None:
+        """*at_once* requests may be on their way, all of which the carrier's door lets through:
+        one that had to wait there after its last look would leave although a pause came between.
+        """
         self._clock = clock
         self._database = database
         self._batcher = batcher
         self._calls = calls
         self._carrier = carrier
         self._lease = lease
+        self._at_once = at_once
         self._brake: Brake | None = None
         self._heap: list[tuple[int, int, Claim]] = []
         self._order = count()
@@ -119,16 +125,21 @@ class Launcher:
                 else:
                     await self._sleep()
 
+    @property
+    def _room(self) -> int:
+        return self._at_once - len(self._in_flight)
+
     def _due(self) -> list[Claim]:
         now = self._clock.now()
-        due = []
-        while self._heap and self._heap[0][0] <= now:
+        due: list[Claim] = []
+        while self._heap and self._heap[0][0] <= now and len(due) < self._room:
             due.append(heapq.heappop(self._heap)[2])
         return due
 
     async def _sleep(self) -> None:
         self._wake.clear()
-        wait_s = (self._heap[0][0] - self._clock.now()) / MS if self._heap else None
+        waiting = self._heap and self._room > 0
+        wait_s = (self._heap[0][0] - self._clock.now()) / MS if waiting else None
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -182,6 +193,7 @@ class Launcher:
                     await self._refused(claim, placement)
         finally:
             self._in_flight.discard(claim.attempt_id)
+            self._wake.set()
 
     async def _throttled(self, claim: Claim, throttled: Throttled) -> None:
         again_at = self._clock.now() + int(throttled.retry_after_s * MS)

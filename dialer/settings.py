@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(
         10.0, gt=0, description="A request to the carrier is in doubt after this."
     )
+    requests_at_once: int = Field(
+        32, ge=1, le=1000, description="Requests to place calls that may be on their way at once."
+    )
     answer_patience_s: float = Field(
         4.0, gt=0, description="How long an answered call may wait for what it is to hear."
     )

@@ -89,7 +89,7 @@ def test_a_list_is_counted_for_people_too(cli: Cli) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        f"phone,note\n{ANN},\"two\nlines, one cell\"\n".encode("utf-16"),
+        f'phone,note\n{ANN},"two\nlines, one cell"\n'.encode("utf-16"),
         f"\ufeffphone\tnote\r\n{ANN}\ttab\r\n".encode(),
         f"sep=;\r\nphone;note\r\n'{ANN};guarded\r\n".encode(),
         (",".join(["phone", *(f"c{n}" for n in range(299))]) + f"\n{ANN}" + ",x" * 299).encode(),
@@ -173,7 +173,7 @@ def test_a_dry_run_changes_nothing(cli: Cli, campaign: str) -> None:
 def test_a_list_that_cannot_be_used_is_refused(
     cli: Cli, data: bytes, words: tuple[str, ...], message: str
 ) -> None:
-    done = bring_in(cli, data, *words, "--json")
+    done = cli.here("contacts", "import", given(cli, data), *words, "--json")
 
     assert (done.code, done.out) == (2, "")
     assert done.error["code"] == "misuse"
@@ -304,7 +304,7 @@ def test_one_person_is_added_told_more_of_and_shown(cli: Cli, campaign: str) -> 
 def test_what_cannot_be_done_is_said(
     cli: Cli, words: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = cli("contacts", *words, "--json")
+    done = cli.here("contacts", *words, "--json")
 
     assert (done.code, done.out) == (code, "")
     assert message in done.error["message"]

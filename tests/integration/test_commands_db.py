@@ -59,15 +59,6 @@ def test_a_database_that_is_not_there_is_not_made_by_looking(cli: Cli) -> None:
     assert list(cli.folder.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_told(cli: Cli) -> None:
-    cli.database.write_text("a letter to the editor, long enough to be read as one" * 50)
-
-    done = cli("db", "check", "--json")
-
-    assert (done.code, done.error["code"]) == (1, "store")
-    assert "Traceback" not in done.err
-
-
 def test_a_backup_can_be_worked_with(cli: Cli) -> None:
     cli("numbers", "add", "+12025550123").ok()
     (cli.folder / "backups").mkdir()

@@ -62,7 +62,7 @@ def test_a_number_is_added_scored_switched_and_listed(cli: Cli) -> None:
 def test_what_cannot_be_done_with_a_number_is_said(
     cli: Cli, words: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = cli("numbers", *words)
+    done = cli.here("numbers", *words)
 
     assert (done.code, done.out) == (code, "")
     assert message in done.err
@@ -119,7 +119,7 @@ def test_a_schedule_is_made_shown_and_asked(cli: Cli) -> None:
 def test_what_cannot_be_done_with_a_schedule_is_said(
     cli: Cli, words: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = cli("schedule", *words)
+    done = cli.here("schedule", *words)
 
     assert (done.code, done.out) == (code, "")
     assert message in done.err
@@ -155,7 +155,7 @@ def test_agents_are_added_and_listed(cli: Cli) -> None:
 def test_an_agent_nobody_could_talk_to_is_refused(
     cli: Cli, words: tuple[str, ...], message: str
 ) -> None:
-    done = cli("agents", "add", *words)
+    done = cli.here("agents", "add", *words)
 
     assert (done.code, done.out) == (2, "")
     assert message in done.err

@@ -1,5 +1,7 @@
 """The command line as an operator runs it: a process, its exit code and both its streams."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -7,6 +9,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
+
+import pytest
+
+import cli
 
 ROOT: Final = Path(__file__).parent.parent.parent
 
@@ -56,6 +63,21 @@ class Cli:
             timeout=120,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def here(self, *words: str | Path) -> Done:
+        """Run a command in this process: many times as fast, and it may do no harm."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, _environment() | self.variables, clear=True),
+            mock.patch.object(sys, "argv", ["dialer", *map(str, words)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as end,
+        ):
+            cli.main()
+        assert isinstance(end.value.code, int)
+        return Done(end.value.code, out.getvalue(), err.getvalue())
 
     @property
     def database(self) -> Path:
