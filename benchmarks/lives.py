@@ -24,6 +24,7 @@ from pathlib import Path
 from dialer import logs
 from dialer.app import Engine, engine_from
 from dialer.clock import SystemClock
+from dialer.daemon import tune_collector
 from dialer.leases import Lease
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
 from dialer.ports import Accepted, CarrierCall, Order, OwnedNumber, Placement
@@ -217,6 +218,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=1000)
     given = parser.parse_args()
     logs.configure("json", "error")
+    tune_collector()
     pairs = []
     for number in range(given.rounds):
         with tempfile.TemporaryDirectory() as name:

@@ -30,7 +30,7 @@ from dialer.model import (
 from dialer.outcomes import greeting_is_over, merge, outcome_of
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
-from dialer.settlement import Ended, Past, after_call, without_call
+from dialer.settlement import Ended, Past, after_call, given_back, without_call
 from dialer.states import (
     AttemptEvent,
     AttemptState,
@@ -279,9 +279,9 @@ class Calls:
             record.detail, record.closed_at, record.calls_back = why, now, 1
             member = record.member
             if member.follows and member.state is MemberState.DIALING:
-                again = member.attempts or member.not_placed
-                member.advance(MemberEvent.RELEASE_RETRY if again else MemberEvent.RELEASE)
-                member.next_at = member.next_at if due_at is None else due_at
+                plan = await self._plans.of(tx, record.campaign_id)
+                again_at = member.next_at if due_at is None else due_at
+                member.apply(given_back(member.past(), plan, again_at, now))
             self._on_change(record.campaign_id)
         await self._attempts.save(tx, records.values(), now)
         return [None] * len(ops)

@@ -20,6 +20,7 @@ _CURES: Final[Mapping[CampaignEvent, Mapping[CampaignStatus, str]]] = {
     CampaignEvent.START: {CampaignStatus.PAUSED: "dialer campaign resume"},
     CampaignEvent.RESUME: {CampaignStatus.DRAFT: "dialer campaign start"},
 }
+_ENDS: Final = frozenset({CampaignEvent.COMPLETE, CampaignEvent.CANCEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,10 @@ async def move(
 ) -> Row:
     """Apply *event* to a campaign and return its new row; illegal moves raise, nothing changes."""
     row = await find(tx, name)
+    if event in _ENDS:
+        # Nobody may be brought in while the campaign ends, or they would wait in it for ever.
+        await tx.value("hold_campaign", campaign_id=row["id"])
+        row = await find(tx, row["name"])
     was = CampaignStatus(row["status"])
     try:
         status = advance_campaign(was, event)
@@ -148,7 +153,7 @@ async def move(
     )
     if not moved:
         raise WrongStateError(f"campaign {row['name']!r} was changed by somebody else; look again")
-    if event in (CampaignEvent.CANCEL, CampaignEvent.COMPLETE):
+    if event in _ENDS:
         await tx.run("cancel_members", campaign_id=row["id"], now=now)
     await tx.run("bump_revision")
     return await find(tx, row["name"])

@@ -17,6 +17,8 @@ from dialer.rehearsal import Process, Rehearsal, free_port
 from dialer.truth_check import Comparison, compare
 
 CAMPAIGN: Final = "Demo"
+#: One caller id for so many contacts, and five at least, so that the daily caps suffice.
+CONTACTS_PER_NUMBER: Final = 400
 NUMBERS: Final = 5
 #: Callees in area codes of the demo, in the range that is kept for fiction where it suffices.
 _AREAS: Final = (202, 212, 303, 310, 404, 415, 503, 512, 602, 617, 702, 713, 808, 907)
@@ -126,7 +128,10 @@ class _Demo:
     def prepare(self) -> None:
         people = self._rehearsal.folder / "contacts.csv"
         write_contacts(people, self._options.contacts, self._options.seed)
-        numbers = [f"+1646555{1000 + i}" for i in range(NUMBERS)]
+        numbers = [
+            f"+1646555{1000 + i}"
+            for i in range(max(NUMBERS, self._options.contacts // CONTACTS_PER_NUMBER))
+        ]
         for number in numbers:
             self._dialer("numbers", "add", number)
         self._dialer(

@@ -94,6 +94,14 @@ def without_call(
     return _move(decision, now)
 
 
+def given_back(past: Past, plan: CampaignPlan, due_at: int, now: int) -> Move:
+    """Where a member goes whose claim was not used: back in line, if there still is one."""
+    if plan.status in _CALLED_OFF:
+        return Move(MemberEvent.FAIL, now, FailReason.CANCELLED)
+    called_before = past.attempts or past.unplaced
+    return Move(MemberEvent.RELEASE_RETRY if called_before else MemberEvent.RELEASE, due_at)
+
+
 def _move(decision: Decision, now: int) -> Move:
     if isinstance(decision, RetryAt):
         return Move(MemberEvent.RETRY, decision.at)

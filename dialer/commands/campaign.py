@@ -78,6 +78,11 @@ def create(
 
     if (agent is None) == (say_text is None):
         raise UsageError("say who talks to people: either --agent NAME or --say TEXT")
+    if say_text is not None:
+        from dialer.carriers.twiml import validate_agent
+        from dialer.model import Agent, AgentKind
+
+        validate_agent(Agent(AgentKind.MESSAGE, say_text, {}))
 
     async def use_case(tx: Tx, now: int) -> Mapping[str, Any]:
         if agent is not None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from dialer.errors import SchemaError, StoreBusyError, UnreachableError
+from dialer.store.naming import shown
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 #: Arbitrary but fixed: whoever upgrades a PostgreSQL database holds this advisory lock.
@@ -44,7 +45,7 @@ async def upgrade(database: str, *, to: str = "head") -> tuple[str | None, str]:
     except sa.exc.OperationalError as error:
         if isinstance(error.orig, sqlite3.Error) or "locked" in str(error):
             raise StoreBusyError(
-                f"database {database} is locked by another program: {error.orig}",
+                f"database {shown(database)} is locked by another program: {error.orig}",
                 next_step="stop the daemon, then: dialer db upgrade",
             ) from error
         raise

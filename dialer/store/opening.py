@@ -7,6 +7,7 @@ from typing import Final
 
 from dialer.errors import SchemaError
 from dialer.ports import Rng
+from dialer.store.naming import shown
 from dialer.store.postgres import PostgresDatabase
 from dialer.store.sqlite import SqliteDatabase
 
@@ -49,7 +50,7 @@ def _store(database: str, rng: Rng, busy_timeout_s: float) -> AnyDatabase:
 
 async def _make(database: str, create: bool) -> None:
     if not create:
-        raise SchemaError(f"there is no database {database}", next_step="dialer db upgrade")
+        raise SchemaError(f"there is no database {shown(database)}", next_step="dialer db upgrade")
     from dialer.store import migrate  # heavy, and needed once in a database's life
 
     await migrate.upgrade(database)

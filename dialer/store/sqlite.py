@@ -9,7 +9,7 @@ bound, never inside SQLite's blocking handler.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
@@ -77,22 +77,25 @@ class SqliteDatabase:
         self._writer: aiosqlite.Connection | None = None
         self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         self._reader_count = readers
+        self._open = AsyncExitStack()
 
     def exists(self) -> bool:
         """True when there is a file at the path."""
         return self._path.exists()
 
     async def __aenter__(self) -> Self:
-        self._writer = await self._connect()
-        for _ in range(self._reader_count):
-            self._readers.put_nowait(await self._connect(query_only=True))
+        async with AsyncExitStack() as stack:
+            self._writer = await self._connect()
+            stack.push_async_callback(self._writer.close)
+            for _ in range(self._reader_count):
+                reader = await self._connect(query_only=True)
+                stack.push_async_callback(reader.close)
+                self._readers.put_nowait(reader)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        for _ in range(self._reader_count):
-            await (await self._readers.get()).close()
-        if self._writer is not None:
-            await self._writer.close()
+        await self._open.aclose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteTx]:
@@ -153,9 +156,13 @@ class SqliteDatabase:
     async def _connect(self, *, query_only: bool = False) -> aiosqlite.Connection:
         with _translated(self._path):
             connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=0)
-            connection.row_factory = sqlite3.Row
-            for pragma in (*_PRAGMAS, *(("PRAGMA query_only=ON",) if query_only else ())):
-                await self._patiently(connection, pragma)
+            try:
+                connection.row_factory = sqlite3.Row
+                for pragma in (*_PRAGMAS, *(("PRAGMA query_only=ON",) if query_only else ())):
+                    await self._patiently(connection, pragma)
+            except BaseException:
+                await connection.close()  # its thread would keep the process alive
+                raise
         return connection
 
     async def _patiently(self, connection: aiosqlite.Connection, statement: str) -> None:

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from dialer.store import migrate
@@ -27,6 +28,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def postgres_store(postgres_databases: postgres.Databases) -> Iterator[str]:
+    """A migrated PostgreSQL database for one test after the other: emptying one takes a tenth of
+    the time of making one."""
+    with postgres_databases.fresh(migrated) as dsn:
+        yield dsn
+
+
 @pytest.fixture(params=BOTH)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The name of a migrated database of the test's own: a path or a DSN."""
@@ -35,9 +44,29 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         path.write_bytes(request.getfixturevalue("sqlite_template"))
         yield str(path)
     else:
-        databases: postgres.Databases = request.getfixturevalue("postgres_databases")
-        with databases.fresh(migrated) as dsn:
-            yield dsn
+        dsn: str = request.getfixturevalue("postgres_store")
+        yield dsn
+        asyncio.run(emptied(dsn))
+
+
+async def emptied(dsn: str) -> None:
+    """Put a PostgreSQL database back to what it was after its migration."""
+    connection = await asyncpg.connect(dsn, server_settings={"lock_timeout": "5000"})
+    try:
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        tables = {row["tablename"] for row in await connection.fetch(names)}
+        filled = sorted(tables - {"alembic_version", "control", "lanes"})
+        # One statement, because references are checked when it is done.
+        deletes = ", ".join(f"in_{table} AS (DELETE FROM {table})" for table in filled)
+        await connection.execute(f"WITH {deletes} SELECT 1")
+        sequences = await connection.fetch("SELECT sequencename FROM pg_sequences")
+        for row in sequences:
+            await connection.execute(f"ALTER SEQUENCE {row['sequencename']} RESTART")
+        await connection.execute(
+            "UPDATE lanes SET next_slot_us = 0; UPDATE control SET revision = 0"
+        )
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -151,6 +151,28 @@ def test_a_dry_run_changes_nothing(cli: Cli, campaign: str) -> None:
     assert not (cli.folder / "people.rejected.csv").exists()
 
 
+def test_a_terminal_sees_how_far_it_is(cli: Cli) -> None:
+    path = given(cli, f"phone\n{ANN}\nx\n")
+    screen, stderr = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "contacts", "import", str(path), "--json"],
+            cwd=cli.folder,
+            env=cli.environment | {"TERM": "xterm"},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            check=False,
+            timeout=60,
+        )
+        shown = os.read(screen, 65_536).decode()
+    finally:
+        os.close(screen)
+        os.close(stderr)
+
+    assert (done.returncode, json.loads(done.stdout)["rows"]) == (7, 2)
+    assert "2 rows, 1 rejected" in shown
+
+
 # -- bad input ------------------------------------------------------------------------------------
 
 
@@ -210,7 +232,7 @@ def test_a_locked_database_is_given_up_after_a_while(cli: Cli) -> None:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN IMMEDIATE")
         path = given(cli, f"phone\n{ANN}\n")
-        done = cli("contacts", "import", path, "--json", busy_timeout_s="0.05")
+        done = cli.set(busy_timeout_s="0.05")("contacts", "import", path, "--json")
 
     assert (done.code, done.error["code"]) == (1, "store_busy")
     assert "Traceback" not in done.err
@@ -246,7 +268,7 @@ def test_an_interrupted_import_says_what_is_in_and_is_finished_by_the_next(cli: 
     running = subprocess.Popen(
         command,
         cwd=cli.folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), **cli.variables},
+        env=cli.environment,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -1,10 +1,17 @@
 """`dialer numbers`, `schedule`, `agents` and `calls`, as an operator runs them."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Cli
+from dialer.carrier_sim.numbers import DEMO_NUMBERS
+from dialer.carrier_sim.options import DEMO_AUTH_TOKEN
+from tests.support.cli import ROOT, Cli
 
 PHONE = "+12025550123"
 
@@ -67,6 +74,38 @@ def test_what_cannot_be_done_with_a_number_is_said(
     assert (done.code, done.out) == (code, "")
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_the_numbers_of_the_account_are_taken_over_once(cli: Cli) -> None:
+    with carrier() as settings:
+        at_carrier = cli.set(**settings)
+        first = at_carrier("numbers", "sync", "--json").ok()
+        again = at_carrier("numbers", "sync", "--json").ok()
+        wrong = at_carrier.set(twilio_auth_token="wrong")("numbers", "sync", "--json")
+
+    assert sorted(first.json["added"]) == sorted(DEMO_NUMBERS)
+    assert again.json == {"owned": first.json["owned"], "added": []}
+    assert (wrong.code, wrong.error["code"]) == (4, "credentials")
+    listed = cli("numbers", "list", "--json").ok().json
+    assert {each["phone"] for each in listed} == set(DEMO_NUMBERS)
+
+
+@contextmanager
+def carrier() -> Iterator[dict[str, str]]:
+    """A simulated carrier's settings, as long as the block runs."""
+    command = [sys.executable, "-m", "cli", "carrier-sim", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            announced = json.loads(process.stdout.readline())
+            yield {
+                "twilio_base_url": announced["url"],
+                "twilio_account_sid": announced["account_sid"],
+                "twilio_auth_token": DEMO_AUTH_TOKEN,
+                "public_url": "https://dialer.example.com",
+            }
+        finally:
+            process.terminate()
 
 
 # -- schedules ------------------------------------------------------------------------------------

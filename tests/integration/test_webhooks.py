@@ -22,7 +22,6 @@ from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import StoreError
 from dialer.model import Agent, AgentKind, AttemptId, CallEvent, CarrierStatus, EventSource, Script
-from dialer.web import callbacks
 from dialer.web.app import create_app
 from dialer.web.callbacks import MAX_BODY_BYTES
 from dialer.web.services import Checks, WebServices
@@ -457,9 +456,7 @@ async def test_a_question_without_a_call_is_still_answered(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("slow", ["receive", "script"])
-async def test_nobody_on_the_line_waits_for_ever(
-    engine: Engine, slow: str
-) -> None:
+async def test_nobody_on_the_line_waits_for_ever(engine: Engine, slow: str) -> None:
     async def never(_: object) -> Any:
         await asyncio.Event().wait()
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -50,13 +50,17 @@ class Cli:
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *words: str | Path, stdin: bytes = b"", **variables: str) -> Done:
-        """Run a command; *variables* are settings, as ``busy_timeout_s="0.1"``."""
-        settings = {f"DIALER_{name.upper()}": value for name, value in variables.items()}
+    def set(self, **settings: str) -> "Cli":
+        """The same with further settings, as ``busy_timeout_s="0.1"``."""
+        variables = {f"DIALER_{name.upper()}": value for name, value in settings.items()}
+        return replace(self, variables=self.variables | variables)
+
+    def __call__(self, *words: str | Path, stdin: bytes = b"") -> Done:
+        """Run a command."""
         done = subprocess.run(
             [sys.executable, "-m", "cli", *map(str, words)],
             cwd=self.folder,
-            env=_environment() | self.variables | settings,
+            env=self.environment,
             input=stdin,
             capture_output=True,
             check=False,
@@ -69,7 +73,7 @@ class Cli:
         out, err = io.StringIO(), io.StringIO()
         with (
             contextlib.chdir(self.folder),
-            mock.patch.dict(os.environ, _environment() | self.variables, clear=True),
+            mock.patch.dict(os.environ, self.environment, clear=True),
             mock.patch.object(sys, "argv", ["dialer", *map(str, words)]),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
@@ -80,12 +84,13 @@ class Cli:
         return Done(end.value.code, out.getvalue(), err.getvalue())
 
     @property
+    def environment(self) -> dict[str, str]:
+        """This process's, without its settings of dialer, and with the project to import."""
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("DIALER_")}
+        ours = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
+        return kept | ours | self.variables
+
+    @property
     def database(self) -> Path:
         """The database of a folder nobody has set another one for."""
         return self.folder / "dialer.db"
-
-
-def _environment() -> dict[str, str]:
-    """This process's, without its settings of dialer, and with the project to import."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIALER_")}
-    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}

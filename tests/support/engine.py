@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -318,8 +318,14 @@ async def daemon_on(
         lease=lease,
     )
     claimer = Claimer(database, clock, lease.daemon_id, engine.dispatcher._claims)
-    async with running(engine.batcher.run):
+    # Not in a group: a fixture enters and leaves this block in tasks of its own.
+    writer = asyncio.get_running_loop().create_task(engine.batcher.run())
+    try:
         yield Daemon(engine, clock, carrier, claimer)
+    finally:
+        writer.cancel()
+        with suppress(asyncio.CancelledError):
+            await writer
 
 
 def settings_for(store: str, **changes: Any) -> Settings:

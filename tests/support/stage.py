@@ -6,7 +6,7 @@ import random
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -49,6 +49,8 @@ class Stage:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        for process in self._alive:
+            process.kill()  # what it is doing is of no use to anybody
         self._stack.close()
         print(self.story())  # which pytest shows when the test has failed
 
@@ -106,7 +108,7 @@ class Stage:
             if result := happened():
                 return result
             for process in self._alive:
-                assert process.poll() is None, f"ended with {process.returncode}: {process.args}"
+                assert process.poll() is None, f"ended by itself: {process.args!r}"
             real_sleep(POLL_S)
         raise AssertionError(f"it did not happen within {within_s:g} s")
 
@@ -185,7 +187,7 @@ class Stage:
         return "\n".join(told)
 
 
-async def _fetched(dsn: str, query: str) -> Sequence[dict[str, Any]]:
+async def _fetched(dsn: str, query: str) -> list[dict[str, Any]]:
     connection = await asyncpg.connect(dsn)
     try:
         return [dict(row) for row in await connection.fetch(query)]

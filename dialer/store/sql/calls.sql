@@ -42,10 +42,13 @@ SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.stat
  WHERE a.id IN (SELECT value FROM json_each(:ids));
 
 -- name: inbox_of
+-- News of a second call never becomes a fact of the first.
 SELECT attempt_id, sid, source, status, sequence, occurred_at, duration_s, sip_code, error_code,
        answered_by, received_at
   FROM call_events
- WHERE attempt_id IN (SELECT value FROM json_each(:ids)) AND folded_at IS NOT NULL;
+ WHERE attempt_id IN (SELECT value FROM json_each(:ids))
+   AND folded_at IS NOT NULL
+   AND verdict <> 'conflict';
 
 -- name: save_attempts*!
 UPDATE attempts

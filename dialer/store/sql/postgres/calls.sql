@@ -37,4 +37,5 @@ SELECT attempt_id, sid, source, status, sequence, occurred_at, duration_s, sip_c
        answered_by, received_at
   FROM call_events
  WHERE attempt_id IN (SELECT json_array_elements_text(CAST(:ids AS json)))
-   AND folded_at IS NOT NULL;
+   AND folded_at IS NOT NULL
+   AND verdict <> 'conflict';
