@@ -63,6 +63,7 @@ class Dispatcher:
         self._campaigns: dict[CampaignId, CampaignPlan] = {}
         self._ask_at: dict[CampaignId, int] = {}
         self._waits: dict[CampaignId, Wait] = {}
+        self._nudged: set[CampaignId] = set()  # since the round under way began
         self._turn = 0
         self._revision = -1
         self._rest: Wait | None = None
@@ -74,6 +75,7 @@ class Dispatcher:
 
     def nudge(self, campaign_id: CampaignId) -> None:
         """A call of this campaign ended or came back: there may be room, or the end."""
+        self._nudged.add(campaign_id)
         for each, wait in self._waits.items():
             if each == campaign_id or wait.reason is WaitReason.ACCOUNT_CONCURRENCY:
                 self._ask_at[each] = 0
@@ -162,6 +164,7 @@ class Dispatcher:
         for plan in asking:
             self._ask_at[plan.id] = 0
             self._waits.pop(plan.id, None)
+        self._nudged.clear()
         try:
             results = await self._batcher.apply(self._claims.claim, requests)
         except DialerError as error:
@@ -184,6 +187,13 @@ class Dispatcher:
             fallback_at = self._clock.now() + int(FALLBACK_S * MS)
             self._waits[plan.id] = result.wait
             self._ask_at[plan.id] = min(result.wait.until_at or fallback_at, fallback_at)
+            if self._overtaken(plan.id, result.wait):
+                self._ask_at[plan.id] = 0
+
+    def _overtaken(self, campaign_id: CampaignId, wait: Wait) -> bool:
+        """Whether a call ended while the answer was on its way: it may be another one by now."""
+        account_is_full = wait.reason is WaitReason.ACCOUNT_CONCURRENCY
+        return campaign_id in self._nudged or (account_is_full and bool(self._nudged))
 
     # -- the explanation -------------------------------------------------------------------------
 

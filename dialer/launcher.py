@@ -145,12 +145,13 @@ class Launcher:
                 await self._wake.wait()
 
     async def _launch(self, due: Sequence[Claim], requests: asyncio.TaskGroup) -> None:
+        self._in_flight.update(claim.attempt_id for claim in due)
         wanted = await self._still_wanted(due)
         unwanted = [claim for claim in due if claim.attempt_id not in wanted]
         for claim in due:
             if claim.attempt_id in wanted:
-                self._in_flight.add(claim.attempt_id)
                 requests.create_task(self._send(claim))
+        self._in_flight.difference_update(claim.attempt_id for claim in unwanted)
         if unwanted:
             await self._release(unwanted, "no longer wanted")
 

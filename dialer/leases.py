@@ -70,10 +70,17 @@ class Lease:
                 log.warning("lease.renewal_failed", error=str(error))
 
     async def renew(self) -> None:
+        """Go on living; raises WrongStateError when others may have taken over meanwhile.
+
+        A sole daemon has nobody to fear: it goes on after its machine was asleep.
+        """
         now = self._clock.now()
         until_at = now + self._lease_ms
+        not_before = 0 if self._sole else now
         async with self._database.write() as tx:
-            kept = await tx.run("renew_lease", id=self.daemon_id, now=now, lease_until=until_at)
+            kept = await tx.run(
+                "renew_lease", id=self.daemon_id, not_before=not_before, lease_until=until_at
+            )
         if not kept:
             raise WrongStateError(
                 f"daemon {self.daemon_id} lost its lease: it did not renew it in time",

@@ -10,7 +10,7 @@ UPDATE daemons SET ended_at = :now WHERE id = :id;
 
 -- name: renew_lease!
 UPDATE daemons SET lease_until = :lease_until
- WHERE id = :id AND ended_at IS NULL AND lease_until >= :now;
+ WHERE id = :id AND ended_at IS NULL AND lease_until >= :not_before;
 
 -- name: live_daemons
 SELECT id, name, started_at, lease_until FROM daemons
