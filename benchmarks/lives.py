@@ -7,7 +7,7 @@ same process. The raw limit does the same twelve statements a life straight thro
 library's sqlite3, a thousand lives per transaction. Both run in turn, round by round, in one
 process on one disk; quote the median ratio and the CPU per life.
 
-    python -m benchmarks.lives [--contacts 20000] [--rounds 3] [--in-flight 1000]
+    python -m benchmarks.lives [--contacts 50000] [--rounds 3] [--in-flight 1000]
 """
 
 import argparse
@@ -147,8 +147,8 @@ async def engine_round(folder: Path, contacts: int, in_flight: int) -> Figure:
 
 
 RAW_SCHEMA = """
-CREATE TABLE contact(id INTEGER PRIMARY KEY, campaign_id INT, priority INT, next_at INT, state INT,
-                     attempts INT);
+CREATE TABLE contact(id INTEGER PRIMARY KEY, campaign_id INT, phone TEXT UNIQUE, variables TEXT,
+                     priority INT, next_at INT, state INT, attempts INT);
 CREATE INDEX due ON contact(campaign_id, priority, next_at, id) WHERE state = 0;
 CREATE TABLE attempt(id INTEGER PRIMARY KEY, contact_id INT, sid TEXT, state INT, at INT);
 CREATE TABLE event(id INTEGER PRIMARY KEY, attempt_id INT, kind INT, body TEXT);
@@ -163,7 +163,8 @@ def raw_round(folder: Path, contacts: int, per_transaction: int = 1000) -> Figur
     db.executescript(RAW_SCHEMA)
     db.execute("BEGIN")
     db.executemany(
-        "INSERT INTO contact VALUES(?, 1, 1, 0, 0, 0)", ((i,) for i in range(1, contacts + 1))
+        'INSERT INTO contact VALUES(?, 1, ?, \'{"city": "Springf"}\', 1, 0, 0, 0)',
+        ((i, f"+1202{i:07d}") for i in range(1, contacts + 1)),
     )
     db.executemany("INSERT INTO number VALUES(?, 0, 0)", ((i,) for i in range(10)))
     db.execute("COMMIT")
@@ -213,7 +214,7 @@ def _raw_batch(db: sqlite3.Connection, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--contacts", type=int, default=20_000)
+    parser.add_argument("--contacts", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--in-flight", type=int, default=1000)
     given = parser.parse_args()

@@ -75,6 +75,7 @@ def engine_from(
 ) -> Engine:
     """Assemble the engine around ports; *lease* is acquired already."""
     times = CallTimes(
+        leave_bound_s=settings.look_ahead_s + settings.patience_s,
         request_timeout_s=settings.request_timeout_s,
         accept_bound_s=settings.accept_bound_s,
         list_bound_s=settings.list_bound_s,

@@ -54,10 +54,21 @@ SETTLE_BATCH: Final = 200
 class CallTimes:
     """How long doubt lasts; the assumptions A1 and A2 of ``docs/explanation/promises.md``."""
 
+    leave_bound_s: float  # a request leaves within this time of its intent, or never
     request_timeout_s: float  # after this we stop waiting for the carrier's answer
     accept_bound_s: float  # A1: accepted within this time of sending, or never
     list_bound_s: float  # A2: an accepted call is listed within this time
     quarantine_s: float  # before a member is called again whose daemon was believed dead
+
+    @property
+    def first_look_s(self) -> float:
+        """So long after an intent the carrier cannot accept its request any more."""
+        return self.leave_bound_s + self.request_timeout_s + self.accept_bound_s
+
+    @property
+    def last_look_s(self) -> float:
+        """So long after an intent the carrier's list shows its call, if there is one."""
+        return self.first_look_s + self.list_bound_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +312,7 @@ class Calls:
     # -- moves -----------------------------------------------------------------------------------
 
     def _first_look_at(self, intent_at: int) -> int:
-        wait_s = self._times.request_timeout_s + self._times.accept_bound_s
-        return intent_at + int(wait_s * MS)
+        return intent_at + int(self._times.first_look_s * MS)
 
     def _accept(self, record: AttemptRecord, now: int) -> None:
         late = record.state is AttemptState.NOT_PLACED

@@ -148,7 +148,7 @@ class Claims:
         if row is None or row["revision"] != plan.revision:
             return ClaimResult((), stale=True), account_next_us
         if wait := closed(plan, now, self._times.look_ahead_s):
-            return ClaimResult((), wait), account_next_us
+            return await self._held(tx, plan, wait, now), account_next_us
         live = await tx.rows("live_calls")
         room = self._room(plan, live, request.limit)
         lanes = (
@@ -161,7 +161,7 @@ class Claims:
         pool, days = await self._pool(tx, plan, live, now)
         if unavailable := pool.unavailable():
             wait = Wait(WaitReason.NO_NUMBER, unavailable.until_at, unavailable.text)
-            return ClaimResult((), wait), account_next_us
+            return await self._held(tx, plan, wait, now), account_next_us
         due = await self._due(tx, plan, now, len(slots.starts_us))
         if not due:
             return await self._nothing_due(tx, plan, now), account_next_us
@@ -252,8 +252,12 @@ class Claims:
             return ClaimResult((), Wait(WaitReason.CALLEE_BUSY, now + int(ASK_AGAIN_S * MS)))
         if times:
             return ClaimResult((), Wait(WaitReason.RETRY_NOT_DUE, min(times)))
-        if await self._unfinished(tx, plan):
-            return ClaimResult((), Wait(WaitReason.AWAITING_OUTCOME, None))
+        return await self._held(tx, plan, Wait(WaitReason.AWAITING_OUTCOME, None), now)
+
+    async def _held(self, tx: Tx, plan: CampaignPlan, wait: Wait, now: int) -> ClaimResult:
+        """Held back by *wait*, unless nobody is left to be held: then the campaign is over."""
+        if plan.status is not CampaignStatus.ACTIVE or await self._unfinished(tx, plan):
+            return ClaimResult((), wait)
         status = advance_campaign(CampaignStatus.ACTIVE, CampaignEvent.COMPLETE)
         await tx.run(
             "move_campaign",

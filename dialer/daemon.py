@@ -96,7 +96,7 @@ async def _serve(app: App, listener: socket.socket) -> None:
     server = _web_server(app)
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
-    await engine.lease.take_over(_first_look_s(engine))
+    await engine.lease.take_over(engine.times.first_look_s)
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(engine.batcher.run())
         async with engine.database.read() as tx:
@@ -151,11 +151,7 @@ async def _adopt(engine: Engine, settings: Settings) -> None:
     """Where several daemons share a store, look after those that are gone."""
     while settings.is_postgres:
         await asyncio.sleep(settings.lease_s / 2)
-        await engine.lease.take_over(_first_look_s(engine))
-
-
-def _first_look_s(engine: Engine) -> float:
-    return engine.times.request_timeout_s + engine.times.accept_bound_s
+        await engine.lease.take_over(engine.times.first_look_s)
 
 
 async def _drain(app: App, hurry: asyncio.Event) -> None:

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 MS: Final = 1000
 #: Members taken in one round at the most: one bounded transaction.
-ROUND_SIZE: Final = 200
+ROUND_SIZE: Final = 500
 #: However certain the wait, ask again after this: another daemon may have changed the answer.
 FALLBACK_S: Final = 5.0
 #: After the store failed, nothing is claimed for this long.

@@ -111,21 +111,17 @@ class Reaper:
             await self._calls.adopt(row["id"], first.sid)
             await self._report(row["id"], first)
             return
-        last_look_at = row["intent_at"] + int(self._doubt_s() * MS)
+        last_look_at = row["intent_at"] + int(self._times.last_look_s * MS)
         if self._clock.now() < last_look_at:
             postponed = {"id": row["id"], "check_at": last_look_at}
             await self._batcher.apply(self._write_postponed, [postponed])
             return
         await self._batcher.apply(self._calls.absent, [row["id"]])
 
-    def _doubt_s(self) -> float:
-        times = self._times
-        return times.request_timeout_s + times.accept_bound_s + times.list_bound_s
-
     async def _strangers(self, row: Row) -> list[CarrierCall]:
         """Calls between the two numbers, of that time, that no attempt claims yet."""
         since_at = row["intent_at"] - SKEW_S * MS
-        until_at = row["intent_at"] + int((self._doubt_s() + SKEW_S) * MS)
+        until_at = row["intent_at"] + int((self._times.last_look_s + SKEW_S) * MS)
         listed = await self._carrier.find(row["phone"], row["from_"], since_at)
         async with self._database.read() as tx:
             known = {each["sid"] for each in await tx.rows("known_sids", phone=row["phone"])}

@@ -24,7 +24,8 @@ async def record_waits(tx: Tx, campaign_id: CampaignId, wait: Wait, now: int) ->
             "detail": wait.detail if reason is wait.reason else "",
             "noted_at": now,
         }
-        for reason, (members, until_at) in _reasons(counts, wait).items()
+        # In one order, so that two daemons at this cannot wait for each other.
+        for reason, (members, until_at) in sorted(_reasons(counts, wait).items())
         if members
     ]
     await tx.many("add_waits", rows)

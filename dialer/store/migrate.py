@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from dialer.errors import SchemaError, StoreBusyError, UnreachableError
+from dialer.errors import DialerError, SchemaError, StoreBusyError, UnreachableError
 from dialer.store.naming import shown
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -35,26 +35,35 @@ def head() -> str:
 
 async def upgrade(database: str, *, to: str = "head") -> tuple[str | None, str]:
     """Upgrade *database* (a path or a DSN) and return its revisions before and after."""
-    engine = _engine(database)
     try:
-        async with engine.connect() as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                lock = sa.text("SELECT pg_advisory_xact_lock(:lock)")
-                await connection.execute(lock, {"lock": _ADVISORY_LOCK})
-            return await connection.run_sync(_upgrade, to)
+        engine = _engine(database)
+        try:
+            async with engine.connect() as connection, connection.begin():
+                if engine.dialect.name == "postgresql":
+                    lock = sa.text("SELECT pg_advisory_xact_lock(:lock)")
+                    await connection.execute(lock, {"lock": _ADVISORY_LOCK})
+                return await connection.run_sync(_upgrade, to)
+        finally:
+            await engine.dispose()
     except sa.exc.OperationalError as error:
-        if isinstance(error.orig, sqlite3.Error) or "locked" in str(error):
-            raise StoreBusyError(
-                f"database {shown(database)} is locked by another program: {error.orig}",
-                next_step="stop the daemon, then: dialer db upgrade",
-            ) from error
-        raise
+        raise _translated(error, database) from error
     except OSError as error:
         raise UnreachableError(
             f"the database cannot be reached: {error}", next_step="check DIALER_DATABASE"
         ) from error
-    finally:
-        await engine.dispose()
+
+
+def _translated(error: sa.exc.OperationalError, database: str) -> DialerError:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return UnreachableError(
+            f"database {shown(database)} cannot be opened: {error.orig}",
+            next_step="check that its folder exists and is writable",
+        )
+    return StoreBusyError(
+        f"database {shown(database)} is locked by another program: {error.orig}",
+        next_step="stop the daemon, then: dialer db upgrade",
+    )
 
 
 def _upgrade(connection: sa.Connection, to: str) -> tuple[str | None, str]:

@@ -113,12 +113,14 @@ class SqliteDatabase:
         assert self._writer is not None, "the database is open inside its own context only"
         async with self._lock:
             with _translated(self._path):
-                await self._begin(self._writer)
                 try:
+                    await self._begin(self._writer)
                     yield SqliteTx(self._writer, self._queries)
                     await self._writer.execute("COMMIT")
                 except BaseException:
-                    await _rollback(self._writer)
+                    # Always: a statement whose caller was cancelled, BEGIN too, runs all the same,
+                    # and this one waits behind it. Without a transaction it does nothing.
+                    await asyncio.shield(self._writer.rollback())
                     raise
 
     async def schema_revision(self) -> str | None:
@@ -176,12 +178,6 @@ class SqliteDatabase:
                 if not _is_busy(error) or asyncio.get_running_loop().time() >= deadline:
                     raise
                 await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
-
-
-async def _rollback(connection: aiosqlite.Connection) -> None:
-    """Give the transaction up; SQLite has done so itself after some errors."""
-    if connection.in_transaction:
-        await asyncio.shield(connection.rollback())
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

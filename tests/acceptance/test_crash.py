@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from dialer.clock import real_sleep
-from tests.support.promises import broken_promises
+from tests.support.promises import check_promises
 from tests.support.stage import Stage
 
 GivenStage = Callable[..., Stage]
@@ -31,11 +31,11 @@ BOUNDS: Final = {
     "calls_per_second": "0",
     "request_timeout_s": "40",
     "accept_bound_s": "200",
-    "list_bound_s": "150",
+    "list_bound_s": "300",
     "patience_s": "20",
 }
 #: A call may be accepted late and listed later still, but within the bounds.
-HARSH: Final = "harsh,list_lag=100"
+HARSH: Final = "harsh,list_lag=290"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -65,7 +65,7 @@ def test_a_daemon_killed_again_and_again_loses_nobody_and_dials_nobody_twice(
     stage.until_over()
 
     assert stage.end(daemon) == 0
-    assert broken_promises(stage) == []
+    check_promises(stage)
     assert stage.value("SELECT count(*) FROM members") == CONTACTS
     calls_of_a_callee = Counter(call.to for call in stage.truth())
     assert max(calls_of_a_callee.values()) == 1 + RETRIES
@@ -99,5 +99,5 @@ def test_a_carrier_killed_and_gone_for_a_while_costs_no_contact(
         carrier = stage.carrier(*flags)
 
     stage.until_over()
-    assert broken_promises(stage) == []
+    check_promises(stage)
     assert stage.value("SELECT count(*) FROM members") == 60

@@ -13,7 +13,7 @@ import pytest
 
 from dialer.clock import MS, real_sleep
 from dialer.rehearsal import free_port
-from tests.support.promises import broken_promises
+from tests.support.promises import check_promises
 from tests.support.stage import Stage
 
 GivenStage = Callable[..., Stage]
@@ -91,7 +91,7 @@ def test_an_operator_works_on_the_database_of_a_running_daemon(given_stage: Give
     assert [each.code for each in done] == [0] * 5
     stage.until_over()
     assert stage.value("SELECT count(*) FROM members") == 60
-    assert broken_promises(stage) == []
+    check_promises(stage)
 
 
 # -- signals --------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_second_signal_ends_the_daemon_at_once_and_the_next_one_recovers(
     assert cut_off, "it has waited for running calls"
     stage.daemon()
     stage.until_over()
-    assert broken_promises(stage) == []
+    check_promises(stage)
 
 
 # -- trouble with the carrier ---------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_while_the_carrier_cannot_be_reached_calls_wait_and_nothing_is_lost(
 
     stage.carrier("--cps", "1000")
     stage.until_over()
-    assert broken_promises(stage) == []
+    check_promises(stage)
 
 
 def test_a_carrier_that_refuses_us_pauses_the_campaign_and_is_quoted(
@@ -192,7 +192,7 @@ def test_a_carrier_that_refuses_us_pauses_the_campaign_and_is_quoted(
     stage.carrier("--cps", "1000")  # with the right token
     stage.cli("campaign", "resume", "Renewals").ok()
     stage.until_over()
-    assert broken_promises(stage) == []
+    check_promises(stage)
 
 
 # -- trouble with the database --------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_a_daemon_outlives_a_database_that_somebody_else_holds(given_stage: Give
         assert stage.accepted() == before, "an intent that is not durable was sent"
 
     stage.until_over()
-    assert broken_promises(stage) == []
+    check_promises(stage)
 
 
 # -- what cannot be done is refused, in words and by number ---------------------------------------

@@ -5,6 +5,8 @@ plenty.
 """
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ from tests.support.carrier_sim import ACCOUNT, HOLD
 from tests.support.twilio_spec import twilio_spec
 
 TOKEN: Final = "12345"
+CALL_SID: Final = re.compile(r"CA[0-9a-f]{32}")
 TWILIO: Final = "https://api.twilio.com"
 SPEED: Final = 100.0
 PATIENCE_S: Final = 6000.0  # of the fast clock: a minute of ours
@@ -74,7 +77,7 @@ class Judge:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.findings: list[str] = []
-        self.judged = 0
+        self.judged: Counter[str] = Counter()  # by operation, as in "POST Calls.json"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked, answered, status = bytearray(), bytearray(), 0
@@ -97,7 +100,8 @@ class Judge:
     def _judge(self, scope: Scope, asked: str, status: int, answered: str) -> None:
         spec, where = twilio_spec(), (scope["method"], scope["path"])
         query = scope["query_string"].decode()
-        self.judged += 1
+        resource = CALL_SID.sub("{Sid}", scope["path"].partition("/Accounts/")[2].partition("/")[2])
+        self.judged[f"{scope['method']} {resource}"] += 1
         if status < 400:
             self.findings += spec.check_request(*where, query, asked)
         if status:  # a connection that was cut has none
@@ -200,17 +204,18 @@ async def world(
             poster=poster,
             truth_log=log,
         ) as exchange,
-        _serving(other.app(), speed) as other.url,
+        serving(other.app(), speed) as other.url,
     ):
         judge = Judge(create_app(exchange, Intake(exchange), Credentials(ACCOUNT, TOKEN)))
-        async with _serving(judge, speed) as base_url, SdkHttp(base_url) as http:
+        async with serving(judge, speed) as base_url, SdkHttp(base_url) as http:
             client = Client(ACCOUNT, TOKEN, http_client=http)
             yield World(client, other, judge, exchange, log, base_url)
             assert judge.findings == []
 
 
 @asynccontextmanager
-async def _serving(app: ASGIApp, speed: float) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, speed: float) -> AsyncIterator[str]:
+    """The address *app* is served at, on a loop that runs at *speed*."""
     with listen("127.0.0.1", 0) as listener:
         server = SimServer(app, speed)
         listening = asyncio.Event()

@@ -13,10 +13,10 @@ from dialer.truth_check import ATTEMPTS, judge
 from tests.support.stage import Stage
 
 
-def broken_promises(stage: Stage) -> list[str]:
-    """One sentence for each promise that does not hold; of campaigns that are over."""
+def check_promises(stage: Stage) -> None:
+    """Fail with one line for each promise that was not kept; for campaigns that are over."""
     calls = stage.truth()
-    return [
+    broken = [
         *judge(stage.records(ATTEMPTS), calls).differences,
         *_attempts_that_dialed_twice(calls),
         *_callees_called_by_two_at_once(calls),
@@ -24,6 +24,7 @@ def broken_promises(stage: Stage) -> list[str]:
         *_numbers_miscounted(stage, calls),
         *_contradictions(stage),
     ]
+    assert not broken, "\n".join(broken)
 
 
 def _attempts_that_dialed_twice(calls: Sequence[Call]) -> Iterator[str]:

@@ -49,10 +49,15 @@ class Stage:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for process in self._alive:
-            process.kill()  # what it is doing is of no use to anybody
-        self._stack.close()
+        self.close()
         print(self.story())  # which pytest shows when the test has failed
+
+    def close(self) -> None:
+        """End what is still running; what it is doing is of no use to anybody."""
+        for process in self._alive:
+            process.kill()
+        self._alive.clear()
+        self._stack.close()
 
     # -- the cast --------------------------------------------------------------------------------
 

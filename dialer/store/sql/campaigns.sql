@@ -50,8 +50,12 @@ SELECT state, count(*) AS members,
 DELETE FROM campaign_waits WHERE campaign_id = :campaign_id;
 
 -- name: add_waits*!
+-- Another daemon may have written the same reasons since they were cleared: the last word counts.
 INSERT INTO campaign_waits (campaign_id, reason, members, until_at, detail, noted_at)
-VALUES (:campaign_id, :reason, :members, :until_at, :detail, :noted_at);
+VALUES (:campaign_id, :reason, :members, :until_at, :detail, :noted_at)
+    ON CONFLICT (campaign_id, reason) DO UPDATE
+   SET members = excluded.members, until_at = excluded.until_at, detail = excluded.detail,
+       noted_at = excluded.noted_at;
 
 -- name: campaign_waits
 SELECT reason, members, until_at, detail, noted_at
