@@ -237,6 +237,7 @@ def _record(row: Row) -> AttemptRecord:
         _CARRIER_STATUSES[row["status"]],
         row["ringing_at"],
         row["answered_at"],
+        None,  # from the inbox
         row["ended_at"],
         row["duration_s"],
         row["sip_code"],

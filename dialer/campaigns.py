@@ -20,6 +20,15 @@ _CURES: Final[Mapping[CampaignEvent, Mapping[CampaignStatus, str]]] = {
     CampaignEvent.START: {CampaignStatus.PAUSED: "dialer campaign resume"},
     CampaignEvent.RESUME: {CampaignStatus.DRAFT: "dialer campaign start"},
 }
+_DONE: Final[Mapping[CampaignEvent, str]] = {
+    CampaignEvent.START: "started",
+    CampaignEvent.PAUSE: "paused",
+    CampaignEvent.RESUME: "resumed",
+    CampaignEvent.COMPLETE: "completed",
+    CampaignEvent.CANCEL: "cancelled",
+    CampaignEvent.REOPEN: "reopened",
+}
+
 _ENDS: Final = frozenset({CampaignEvent.COMPLETE, CampaignEvent.CANCEL})
 
 
@@ -143,7 +152,7 @@ async def move(
     except WrongStateError as error:
         cure = _CURES.get(event, {}).get(was)
         raise WrongStateError(
-            f"campaign {row['name']!r} is {was}: it cannot {event}",
+            f"campaign {row['name']!r} is {was}: it cannot be {_DONE[event]}",
             next_step=f"{cure} {row['name']!r}" if cure else "dialer campaign list",
         ) from error
     if event is CampaignEvent.START:
@@ -154,6 +163,7 @@ async def move(
     if not moved:
         raise WrongStateError(f"campaign {row['name']!r} was changed by somebody else; look again")
     if event in _ENDS:
+        await tx.run("clear_waits", campaign_id=row["id"])
         await tx.run("cancel_members", campaign_id=row["id"], now=now)
     await tx.run("bump_revision")
     return await find(tx, row["name"])

@@ -267,6 +267,7 @@ class Claims:
             now=now,
             reason=None,
         )
+        await tx.run("clear_waits", campaign_id=plan.id)
         return ClaimResult((), finished=True)
 
     @staticmethod

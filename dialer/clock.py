@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
+from dialer.errors import UsageError
+
 T = TypeVar("T")
 
 MS: Final = 1000
@@ -34,11 +36,20 @@ class TimeScale:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``SPEED`` or ``SPEED@EPOCH``, the form :meth:`__str__` writes."""
+        """Read ``SPEED`` or ``SPEED@EPOCH``, the form :meth:`__str__` writes.
+
+        Raises UsageError for anything else; a speed other than 1 needs its epoch.
+        """
         speed, _, epoch = text.partition("@")
-        scale = cls(float(speed), float(epoch or 0.0))
+        try:
+            scale = cls(float(speed), float(epoch or 0.0))
+        except ValueError:
+            scale = cls(0.0)
         if not scale.speed > 0 or (scale.speed != 1 and not scale.epoch_s):
-            raise ValueError(f"not a time scale: {text!r} (as in 60@1767571200: SPEED@EPOCH)")
+            raise UsageError(
+                f"not a time scale: {text!r}; write SPEED@EPOCH with the Unix time at which the "
+                "fast clock departs, as in 60@$(date +%s)"
+            )
         return scale
 
     def __str__(self) -> str:

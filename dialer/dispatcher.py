@@ -132,6 +132,7 @@ class Dispatcher:
         self._ask_at = dict.fromkeys(self._campaigns, 0)
         self._waits = {k: w for k, w in self._waits.items() if k in self._campaigns}
         self._revision = revision
+        self._batcher.post(self._record, [None])
         self._wake.set()
 
     def _asking(self) -> list[CampaignPlan]:

@@ -3,11 +3,22 @@
 import re
 import sys
 from collections.abc import MutableMapping
+from enum import StrEnum
 from typing import Any, Final
 
 import structlog
 
-_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+class Level(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+_LEVELS: Final = {Level.DEBUG: 10, Level.INFO: 20, Level.WARNING: 30, Level.ERROR: 40}
 _PHONE: Final = re.compile(r"\+(\d{4})(\d{2,8})(\d{3})(?!\d)")
 
 
@@ -30,7 +41,7 @@ def configure(log_format: str, level: str) -> None:
             if as_json
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[Level(level)]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -120,6 +120,7 @@ class CallFacts:
     status: CarrierStatus | None = None
     ringing_at: int | None = None
     answered_at: int | None = None
+    asked_at: int | None = None  # the carrier asked what the callee is to hear
     ended_at: int | None = None
     duration_s: int | None = None
     sip_code: int | None = None
@@ -134,24 +135,24 @@ class CallFacts:
 class WaitReason(StrEnum):
     """Why a member is not being dialed right now: the closed set."""
 
-    DRAFT = "draft"
+    DRAFT = "draft"  # the campaign is being prepared
     NOT_STARTED = "not_started"  # the campaign's start lies ahead
-    PAUSED = "paused"
+    PAUSED = "paused"  # the campaign is paused
     ENDED = "ended"  # the campaign is completed or cancelled
     NO_DAEMON = "no_daemon"  # no daemon has seen the campaign yet
     DRAINING = "draining"  # the daemon is going down
-    OUTSIDE_HOURS = "outside_hours"
+    OUTSIDE_HOURS = "outside_hours"  # closed now, or closing too soon for a call
     NO_NUMBER = "no_number"  # no caller id is usable
-    CAMPAIGN_CONCURRENCY = "campaign_concurrency"
-    ACCOUNT_CONCURRENCY = "account_concurrency"
-    CALL_INTERVAL = "call_interval"
-    CALLS_PER_SECOND = "calls_per_second"
+    CAMPAIGN_CONCURRENCY = "campaign_concurrency"  # the campaign has all the calls it may have
+    ACCOUNT_CONCURRENCY = "account_concurrency"  # the account has all the calls it may have
+    CALL_INTERVAL = "call_interval"  # the campaign started a call a moment ago
+    CALLS_PER_SECOND = "calls_per_second"  # the account starts no more calls this second
     CARRIER_BACK_OFF = "carrier_back_off"  # the carrier asked us to wait, or cannot be reached
     STORE_FAILED = "store_failed"  # intents cannot be made durable
-    RETRY_NOT_DUE = "retry_not_due"
+    RETRY_NOT_DUE = "retry_not_due"  # called before, due again at a known time
     DEFERRED = "deferred"  # given back a moment ago, due again soon
     CALLEE_BUSY = "callee_busy"  # another attempt at this phone number is open
-    IN_CALL = "in_call"
+    IN_CALL = "in_call"  # being called now
     AWAITING_OUTCOME = "awaiting_outcome"  # within the completion timeout
     NEXT = "next"  # nothing blocks: its turn comes
 
@@ -159,10 +160,10 @@ class WaitReason(StrEnum):
 class FailReason(StrEnum):
     """Why a member failed: the closed set."""
 
-    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
-    INVALID_NUMBER = "invalid_number"
-    FAX = "fax"
-    REJECTED_TWICE = "rejected_twice"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"  # every call failed, the last retry is spent
+    INVALID_NUMBER = "invalid_number"  # no such number
+    FAX = "fax"  # a fax machine answered
+    REJECTED_TWICE = "rejected_twice"  # turned the call away, and again
     RULED_OUT = "ruled_out"  # the campaign's own retry rule says never
     NEVER_PLACED = "never_placed"  # the carrier did not make the call, time and again
     NEVER_OPEN = "never_open"  # no window opens any more

@@ -36,6 +36,9 @@ _NO_SUCH_NUMBER_ERRORS: Final = frozenset({13223, 13224, 13226, 21202, 21211, 21
 
 _VERDICT_ORDER: Final = (Verdict.HUMAN, Verdict.MACHINE, Verdict.FAX, Verdict.UNKNOWN)
 
+#: A carrier that cannot fetch what to say ends the call within this, in seconds.
+SILENT_MAX_S: Final = 5
+
 NOTHING: Final = CallFacts()
 
 
@@ -43,7 +46,9 @@ def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
     """The facts with *event* in them; commutative, associative and idempotent."""
     status, final = event.status, _last_word(facts, event)
     seen_at = event.occurred_at if event.occurred_at is not None else event.received_at
-    ringing_at, answered_at = facts.ringing_at, facts.answered_at
+    ringing_at, answered_at, asked_at = facts.ringing_at, facts.answered_at, facts.asked_at
+    if event.source is EventSource.ANSWER:
+        asked_at = _least(asked_at, event.received_at)
     if status is CarrierStatus.RINGING:
         ringing_at = _least(ringing_at, seen_at)
     elif status is CarrierStatus.IN_PROGRESS:
@@ -54,6 +59,7 @@ def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
         final.status or (status if further else facts.status),
         ringing_at,
         answered_at,
+        asked_at,
         final.ended_at,
         final.duration_s,
         final.sip_code,
@@ -94,7 +100,7 @@ def outcome_of(facts: CallFacts, amd: AmdMode) -> Outcome:
     if status is None or not status.final:
         raise ValueError(f"call {facts.sid} is not over: {status}")
     if status is CarrierStatus.COMPLETED:
-        return _answered(facts, amd)
+        return Outcome.CARRIER_FAILED if _heard_nothing(facts) else _answered(facts, amd)
     if facts.sip_code in _REJECTED_SIP or facts.error_code in _REJECTED_ERRORS:
         return Outcome.REJECTED
     if status is CarrierStatus.BUSY:
@@ -106,6 +112,12 @@ def outcome_of(facts: CallFacts, amd: AmdMode) -> Outcome:
     if facts.error_code in _NO_SUCH_NUMBER_ERRORS or facts.sip_code in _NO_SUCH_NUMBER_SIP:
         return Outcome.INVALID_NUMBER
     return Outcome.CARRIER_FAILED
+
+
+def _heard_nothing(facts: CallFacts) -> bool:
+    """Answered, but the carrier never got from us what the callee was to hear, and gave up."""
+    brief = facts.duration_s is not None and facts.duration_s < SILENT_MAX_S
+    return facts.asked_at is None and brief
 
 
 def certainly_invalid(error_code: int | None) -> bool:

@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from dialer import campaigns as use_cases
 from dialer.model import CampaignId, WaitReason
 from dialer.plans import HolidayProvider, hours_from
 from dialer.ports import Row, Tx
-from dialer.states import FINAL_MEMBER_STATES, CampaignStatus, MemberState
+from dialer.states import (
+    FINAL_MEMBER_STATES,
+    WAITING_MEMBER_STATES,
+    CampaignStatus,
+    MemberState,
+)
+
+#: Where the campaign's own status says why its members wait.
+_PLAIN_REASONS: Final[Mapping[CampaignStatus, WaitReason]] = {
+    CampaignStatus.DRAFT: WaitReason.DRAFT,
+    CampaignStatus.PAUSED: WaitReason.PAUSED,
+    CampaignStatus.COMPLETED: WaitReason.ENDED,
+    CampaignStatus.CANCELLED: WaitReason.ENDED,
+}
+#: Reasons that an active campaign cannot have any more.
+_PASSED: Final = frozenset({WaitReason.DRAFT, WaitReason.PAUSED, WaitReason.DRAINING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ async def status(tx: Tx, name: str, now: int, holidays: HolidayProvider) -> Camp
     """One campaign; raises NotFoundError for a name nobody knows."""
     found = await use_cases.find(tx, name)
     campaign_id = found["id"]
+    daemons = await tx.rows("live_daemons", now=now)
     (overview,) = [each for each in await campaigns(tx, now, holidays) if each.id == campaign_id]
     return CampaignStatusReport(
         campaign=overview,
@@ -67,8 +83,8 @@ async def status(tx: Tx, name: str, now: int, holidays: HolidayProvider) -> Camp
         failed=_counted(
             await tx.rows("failure_counts", campaign_id=campaign_id), "reason", "members"
         ),
-        waiting=await _waiting(tx, overview),
-        daemons=await tx.rows("live_daemons", now=now),
+        waiting=await _waiting(tx, overview, alive=bool(daemons)),
+        daemons=daemons,
     )
 
 
@@ -95,17 +111,26 @@ def _overview(
     )
 
 
-async def _waiting(tx: Tx, campaign: CampaignOverview) -> Sequence[Row]:
-    """The dispatcher's own reasons; before it ever saw the campaign, its status is the reason."""
+async def _waiting(tx: Tx, campaign: CampaignOverview, *, alive: bool) -> Sequence[Row]:
+    """The dispatcher's own reasons, unless something that is plain to see overrides them."""
+    plain = _PLAIN_REASONS.get(campaign.status)
     noted = await tx.rows("campaign_waits", campaign_id=campaign.id)
-    waiting = campaign.contacts - campaign.done
-    if noted or not waiting:
+    if plain is None and not alive:
+        plain = WaitReason.NO_DAEMON
+    elif plain is None and any(row["reason"] in _PASSED for row in noted):
+        plain = WaitReason.NEXT  # noted before the campaign was started or resumed
+    if plain is None:
         return noted
-    reason = WaitReason.DRAFT if campaign.status is CampaignStatus.DRAFT else WaitReason.NO_DAEMON
-    unseen: Mapping[str, Any] = {
-        "reason": reason, "members": waiting, "until_at": None, "detail": "", "noted_at": None,
-    }  # fmt: skip
-    return [unseen]
+    counts = {
+        plain: sum(campaign.members.get(state, 0) for state in WAITING_MEMBER_STATES),
+        WaitReason.IN_CALL: campaign.members.get(MemberState.DIALING, 0),
+        WaitReason.AWAITING_OUTCOME: campaign.members.get(MemberState.CALLED, 0),
+    }
+    return [
+        {"reason": reason, "members": count, "until_at": None, "detail": "", "noted_at": None}
+        for reason, count in counts.items()
+        if count
+    ]
 
 
 def _counted(rows: Sequence[Row], key: str, column: str) -> dict[str, int]:

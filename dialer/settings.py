@@ -6,6 +6,7 @@ are not here: they live in the database.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,10 @@ from dialer.clock import TimeScale
 from dialer.errors import CredentialsError, UsageError
 from dialer.suggestions import close_matches, did_you_mean
 
+PREFIX: Final = "DIALER_"
 CONFIG_VARIABLE: Final = "DIALER_CONFIG"
+#: Variables with the prefix that are no settings: where to look, and what the tests run on.
+OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "DIALER_TEST_POSTGRES"})
 DEFAULT_CONFIG: Final = "dialer.toml"
 
 
@@ -29,7 +33,7 @@ class Settings(BaseSettings):
     """One deployment's settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DIALER_", env_file=".env", extra="forbid", frozen=True, toml_file=DEFAULT_CONFIG
+        env_prefix=PREFIX, env_file=".env", extra="forbid", frozen=True, toml_file=DEFAULT_CONFIG
     )
 
     database: str = Field(
@@ -119,13 +123,17 @@ class Settings(BaseSettings):
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
     )
     time_scale: str = Field(
-        "1", description="SPEED@EPOCH: a faster clock for demos and tests; 1 is real time."
+        "1",
+        description="SPEED@EPOCH (Unix seconds): a faster clock for demos and tests; 1 is real.",
     )
 
     @field_validator("time_scale")
     @classmethod
     def _readable_scale(cls, value: str) -> str:
-        TimeScale.parse(value)
+        try:
+            TimeScale.parse(value)
+        except UsageError as error:
+            raise ValueError(error.message) from None
         return value
 
     @field_validator("public_url", "twilio_base_url")
@@ -182,6 +190,7 @@ class Settings(BaseSettings):
 def load(**flags: Any) -> Settings:
     """Read the settings; raises UsageError naming the setting, its value and where it came from."""
     given = {name: value for name, value in flags.items() if value is not None}
+    _check_environment(os.environ)
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -191,6 +200,19 @@ def load(**flags: Any) -> Settings:
             hint = did_you_mean(close_matches(name, Settings.model_fields))
             raise UsageError(f"unknown setting {name!r}{hint}") from None
         value = "" if "token" in name or "secret" in name else f" = {first.get('input')!r}"
-        raise UsageError(f"setting {name}{value}: {first['msg']}") from None
+        words = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"setting {name} (DIALER_{name.upper()}){value}: {words}") from None
     except ValueError as error:  # a TOML file that cannot be read
         raise UsageError(f"the configuration file cannot be read: {error}") from None
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    """A misspelt variable must not be passed over in silence."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            hint = did_you_mean(close_matches(name, known))
+            raise UsageError(f"unknown setting {name} in the environment{hint}")
+    config = environment.get(CONFIG_VARIABLE)
+    if config and not Path(config).is_file():
+        raise UsageError(f"{CONFIG_VARIABLE} names {config}, and there is no such file")

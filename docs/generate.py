@@ -4,14 +4,18 @@ python docs/generate.py            write the pages
 python docs/generate.py --check    exit 1 when a page is not what the code says
 """
 
+import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from dialer import states
 from dialer.model import FailReason, WaitReason
 from dialer.settings import Settings
+from retries.outcome import Outcome
 
 ROOT: Final = Path(__file__).parent
 
@@ -64,12 +68,16 @@ def reasons_page() -> str:
         "`dialer campaign status` counts, for every campaign, why its members are not being\n"
         f"dialed:\n\n{_listed(WaitReason)}\n"
         "A member that failed keeps one of these:\n\n"
-        f"{_listed(FailReason)}"
+        f"{_listed(FailReason)}\n"
+        "The outcome of a call, and of an attempt that became none:\n\n"
+        f"{_listed(Outcome)}"
     )
 
 
-def _listed(reasons: Any) -> str:
-    return "".join(f"- `{reason}`\n" for reason in reasons)
+def _listed(reasons: type[StrEnum]) -> str:
+    """Each member with what the code says about it: the comment behind it."""
+    said = dict(re.findall(r'= "(\w+)"  # (.+)', inspect.getsource(reasons)))
+    return "".join(f"- `{reason}`: {said[reason]}\n" for reason in reasons)
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {

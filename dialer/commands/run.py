@@ -74,6 +74,8 @@ def carrier_sim(
     from dialer.carrier_sim.options import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN, SimOptions
     from dialer.carrier_sim.profiles import profile_named
     from dialer.clock import TimeScale
+    from dialer.commands.parsing import choice
+    from dialer.logs import Level
 
     serve(
         SimOptions(
@@ -89,7 +91,7 @@ def carrier_sim(
             truth=truth,
             scale=TimeScale.parse(time_scale),
             accept_bound_s=accept_bound,
-            log_level=log_level,
+            log_level=choice("log level", log_level, Level),
         )
     )
 
@@ -111,7 +113,12 @@ def demo(
     Example: dialer demo --contacts 200 --seed 7 --json
     """
     from dialer import demo as demonstration
+    from dialer.carrier_sim.faults import Faults
+    from dialer.carrier_sim.profiles import profile_named
     from dialer.commands.console import emit, say
+
+    profile_named(profile)
+    Faults.parse(faults)
 
     result = demonstration.run(
         demonstration.DemoOptions(

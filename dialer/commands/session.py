@@ -49,7 +49,7 @@ def reading(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> 
         async with desk.database.read() as tx:
             return await use_case(tx, desk.clock.now())
 
-    return working(ctx, main)
+    return working(ctx, main, create=False)
 
 
 def writing(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
@@ -62,19 +62,30 @@ def writing(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> 
     return working(ctx, main)
 
 
-def working(ctx: typer.Context, use_case: Callable[[Desk], Awaitable[T]]) -> T:
-    """Run *use_case* with the database open, which it divides into transactions itself."""
+def working(
+    ctx: typer.Context, use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True
+) -> T:
+    """Run *use_case* with the database open, which it divides into transactions itself.
+
+    A database that is not there is made, and said to be, only where *create* allows it: a
+    question about a mistyped path must not be answered from a new and empty one.
+    """
     import asyncio
 
     settings = settings_of(ctx)
 
     async def main() -> T:
         from dialer.clock import SystemClock
+        from dialer.commands.console import say
         from dialer.randomness import system_rng
         from dialer.store.opening import opened
 
         async with opened(
-            settings.database, system_rng(), busy_timeout_s=settings.busy_timeout_s
+            settings.database,
+            system_rng(),
+            busy_timeout_s=settings.busy_timeout_s,
+            create=create,
+            on_create=lambda name: say(f"made a new database: {name}"),
         ) as database:
             return await use_case(Desk(settings, database, SystemClock(settings.scale)))
 

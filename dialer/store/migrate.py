@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from dialer.errors import DialerError, SchemaError, StoreBusyError, UnreachableError
 from dialer.store.naming import shown
+from dialer.store.sqlite import check_openable
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 #: Arbitrary but fixed: whoever upgrades a PostgreSQL database holds this advisory lock.
@@ -91,6 +92,7 @@ def _engine(database: str) -> AsyncEngine:
         url = sa.make_url(database).set(drivername="postgresql+asyncpg")
         return create_async_engine(url, poolclass=NullPool)
     Path(database).parent.mkdir(parents=True, exist_ok=True)
+    check_openable(Path(database))
     engine = create_async_engine(f"sqlite+aiosqlite:///{database}", poolclass=NullPool)
     sa.event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
     sa.event.listen(engine.sync_engine, "begin", _begin_exclusive)

@@ -1,11 +1,11 @@
 """Opening the database a deployment is set to, with the schema this release needs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from dialer.errors import SchemaError
+from dialer.errors import NotFoundError, SchemaError, UnreachableError
 from dialer.ports import Rng
 from dialer.store.naming import shown
 from dialer.store.postgres import PostgresDatabase
@@ -19,20 +19,25 @@ AnyDatabase = SqliteDatabase | PostgresDatabase
 
 @asynccontextmanager
 async def opened(
-    database: str, rng: Rng, *, busy_timeout_s: float, create: bool = True
+    database: str,
+    rng: Rng,
+    *,
+    busy_timeout_s: float,
+    create: bool = True,
+    on_create: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[AnyDatabase]:
     """The database at a path or DSN, made first if there is none and *create* allows it.
 
-    Raises SchemaError when its schema is not the one this release needs: upgrading a database
-    that holds data is the operator's decision.
+    Raises NotFoundError when there is none and none may be made, and SchemaError when its schema
+    is not the one this release needs: upgrading one that holds data is the operator's decision.
     """
     store = _store(database, rng, busy_timeout_s)
     if isinstance(store, SqliteDatabase) and not store.exists():
-        await _make(database, create)
+        await _make(database, create, on_create)
     async with store:
         revision = await store.schema_revision()
         if revision is None:
-            await _make(database, create)
+            await _make(database, create, on_create)
             revision = await store.schema_revision()
         if revision != SCHEMA:
             raise SchemaError(
@@ -48,9 +53,28 @@ def _store(database: str, rng: Rng, busy_timeout_s: float) -> AnyDatabase:
     return SqliteDatabase(Path(database), rng, busy_timeout_s=busy_timeout_s)
 
 
-async def _make(database: str, create: bool) -> None:
+async def _make(database: str, create: bool, on_create: Callable[[str], None]) -> None:
     if not create:
-        raise SchemaError(f"there is no database {shown(database)}", next_step="dialer db upgrade")
+        raise NotFoundError(
+            f"there is no database {shown(database)}; the first command that adds something"
+            " makes it",
+            next_step="check --database and DIALER_DATABASE, or: dialer db upgrade",
+        )
     from dialer.store import migrate  # heavy, and needed once in a database's life
 
+    if "://" not in database:
+        _make_file(Path(database))
     await migrate.upgrade(database)
+    on_create(shown(database))
+
+
+def _make_file(path: Path) -> None:
+    """An empty file for its owner alone: it will hold people's phone numbers."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise UnreachableError(
+            f"database {path} cannot be made: {error.strerror}",
+            next_step="check that its folder exists and is writable",
+        ) from error

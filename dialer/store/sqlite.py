@@ -156,6 +156,7 @@ class SqliteDatabase:
                 await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
 
     async def _connect(self, *, query_only: bool = False) -> aiosqlite.Connection:
+        check_openable(self._path)
         with _translated(self._path):
             connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=0)
             try:
@@ -178,6 +179,16 @@ class SqliteDatabase:
                 if not _is_busy(error) or asyncio.get_running_loop().time() >= deadline:
                     raise
                 await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
+
+
+def check_openable(path: Path) -> None:
+    """Raise UnreachableError unless there is, or can be, a file at *path* to open.
+
+    Asked in this thread first: where opening fails, aiosqlite lets its own thread end unwaited
+    for, and that thread may answer to a loop that is closed by then.
+    """
+    with _translated(path):
+        sqlite3.connect(path, timeout=0).close()
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

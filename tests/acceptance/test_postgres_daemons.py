@@ -44,6 +44,7 @@ def stage(
             call_interval_s=0,
             completion_timeout_s=5,
             max_retries=0,
+            retry_intervals_s=(60,),
             start=False,
         )
         stage.carrier("--cps", "1000", "--faults", "realistic")

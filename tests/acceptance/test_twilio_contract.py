@@ -1,8 +1,9 @@
 """Everything a daemon says to Twilio, and hears from the simulator, is as Twilio describes it."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Final
 
 from dialer.carrier_sim.exchange import Exchange, Setup
@@ -51,6 +52,15 @@ async def judged_carrier(rehearsal: Rehearsal) -> AsyncIterator[Judge]:
             yield judge
 
 
+def given_talking_agents(stage: Stage) -> None:
+    """Agents that stay on the line until a machine's greeting is over, and have words for it."""
+    with closing(sqlite3.connect(stage.rehearsal.database)) as database, database:
+        database.execute(
+            "UPDATE agents SET kind = 'stream', target = 'wss://agent.test/', options = ?",
+            ['{"voicemail": "Please call us back."}'],
+        )
+
+
 def test_requests_and_responses_of_a_whole_campaign_are_as_described(
     given_stage: Callable[..., Stage],
 ) -> None:
@@ -66,7 +76,9 @@ def test_requests_and_responses_of_a_whole_campaign_are_as_described(
             call_interval_s=0,
             completion_timeout_s=5,
             max_retries=0,
+            retry_intervals_s=(60,),
         )
+    given_talking_agents(stage)
 
     with hosted(lambda: judged_carrier(stage.rehearsal), stage.rehearsal.scale) as judge:
         stage.daemon()

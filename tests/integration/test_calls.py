@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from dialer import campaigns
 from dialer.calls import REPORT_GRACE_S, Action, HangUp, LeaveMessage
+from dialer.errors import StoreBusyError
 from dialer.model import (
     AmdMode,
     AttemptId,
@@ -409,6 +410,18 @@ async def test_news_of_a_claim_that_was_given_back_raises_the_alarm(daemon: Daem
     assert [entry["event"] for entry in logs] == ["call.conflict"]
     assert (await attempt_of(daemon.database, claim))["state"] == "released"
     assert (await member_of(daemon.database))["state"] == "pending"
+
+
+async def test_a_refusal_of_what_has_become_a_call_raises_the_alarm(daemon: Daemon) -> None:
+    claim = await given_placed(daemon)
+    before = await attempt_of(daemon.database, claim)
+
+    with capture_logs() as logs:
+        refusal = Refused(Refusal.OTHER, 20001, "no")
+        await do(daemon, daemon.engine.calls.refused, (claim.attempt_id, refusal))
+
+    assert [entry["event"] for entry in logs] == ["call.conflict"]
+    assert await attempt_of(daemon.database, claim) == before
 
 
 # -- doubt ---------------------------------------------------------------------------------------
@@ -878,6 +891,24 @@ async def test_one_event_that_cannot_be_folded_holds_up_no_other(
 
     attempt = await attempt_of(daemon.database, claim)
     assert (attempt["outcome"], attempt["ringing_at"]) == ("human", None)
+
+
+async def test_news_is_refused_while_the_database_is(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carrier is told that we have not got it, and says it again."""
+    claim = await given_placed(daemon)
+
+    def locked() -> Any:
+        raise StoreBusyError("locked by a backup")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(daemon.database, "write", locked)
+        with pytest.raises(StoreBusyError):
+            await tell(daemon, *conversation(claim))
+    await tell(daemon, *conversation(claim))
+
+    assert (await attempt_of(daemon.database, claim))["outcome"] == "human"
 
 
 # -- any order, any number of times --------------------------------------------------------------

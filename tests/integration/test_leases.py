@@ -110,6 +110,17 @@ async def test_a_lease_that_ended_is_lost_for_good(database: AnyDatabase) -> Non
     assert not lease.valid()
 
 
+async def test_a_sole_daemon_goes_on_after_its_machine_was_asleep(database: AnyDatabase) -> None:
+    clock = SetClock()
+    lease = await given_lease(database, clock, sole=True)
+
+    clock.pass_s(8 * 3600)
+    assert not lease.valid()  # nothing leaves before the renewal
+
+    await lease.renew()
+    assert lease.valid()
+
+
 async def test_a_sole_daemon_ends_all_that_were_before_it(database: AnyDatabase) -> None:
     clock = SetClock()
     before = await given_lease(database, clock, name="before")

@@ -84,7 +84,6 @@ HOT: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
     ("next_due", {"campaign_id": 1, "window_key": "", "priority": 0}, "members_due"),
     ("outcomes_due", {"now": NOW, "limit": 200}, "members_called"),
     ("next_outcome_due", {}, "members_called"),
-    ("unfinished_member", {"campaign_id": 1}, "members_by_state"),
     ("live_calls", {}, "attempts_open"),
     ("attempts_to_check", {"now": NOW + 9_000, "owner": 1, "limit": 200}, "attempts_open"),
     ("load_attempts", {"ids": IDS}, "attempts"),
@@ -92,6 +91,10 @@ HOT: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
     ("inbox_of", {"ids": IDS}, "call_events"),
     ("known_sids", {"phone": "+12025550101"}, "attempts_by_member"),
     ("unfolded_events", {"limit": 1_000_000}, "call_events_unfolded"),
+)
+#: PostgreSQL may walk here as long as it knows that nearly every member would do.
+SQLITE_ALONE: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
+    ("unfinished_member", {"campaign_id": 1}, "members_by_state"),
 )
 BIG_TABLES: Final = "members|attempts|call_events|contacts"
 
@@ -106,7 +109,7 @@ def large_file(sqlite_template: bytes, tmp_path_factory: pytest.TempPathFactory)
     return path
 
 
-@pytest.mark.parametrize(("name", "params", "index"), HOT)
+@pytest.mark.parametrize(("name", "params", "index"), [*HOT, *SQLITE_ALONE])
 def test_sqlite_answers_a_hot_query_from_its_index(
     large_file: Path, name: str, params: Mapping[str, Any], index: str
 ) -> None:
@@ -115,10 +118,10 @@ def test_sqlite_answers_a_hot_query_from_its_index(
         lines = connection.execute(f"EXPLAIN QUERY PLAN {query.text}", query.bound(params))
         plan = [line[3] for line in lines]
 
-    by_index = rf"USING (COVERING )?INDEX (sqlite_autoindex_)?{index}\b|USING PRIMARY KEY"
+    by_index = rf"INDEX (sqlite_autoindex_{index}_\d+|{index})\b|USING PRIMARY KEY"
     assert any(re.search(by_index, line) for line in plan), plan
-    walks = [line for line in plan if re.match(r"SCAN (\w)", line) and index not in line]
-    assert [line for line in walks if "VIRTUAL TABLE" not in line and "CONSTANT" not in line] == []
+    walks = [line for line in plan if re.match(rf"SCAN (m|a|{BIG_TABLES})\b", line)]
+    assert [line for line in walks if f"INDEX {index}" not in line] == []
 
 
 @pytest.mark.parametrize("priority", [0, 1, 2])
