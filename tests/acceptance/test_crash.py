@@ -20,7 +20,7 @@ from tests.support.stage import Stage
 GivenStage = Callable[..., Stage]
 
 SEEDS: Final = [int(seed) for seed in os.environ.get("DIALER_CRASH_SEEDS", "7").split(",")]
-KILLS: Final = 10
+KILLS: Final = 8
 CONTACTS: Final = 150
 RETRIES: Final = 1
 

@@ -14,7 +14,7 @@ import pytest
 from dialer.clock import MS, real_sleep
 from dialer.rehearsal import free_port
 from tests.support.promises import check_promises
-from tests.support.stage import Stage
+from tests.support.stage import WITHIN_S, Stage
 
 GivenStage = Callable[..., Stage]
 
@@ -31,14 +31,14 @@ def test_a_pause_stops_new_calls_at_once_until_the_campaign_is_resumed(
 ) -> None:
     stage = given_stage(speed=1, calls_per_second="0")  # as fast as the machine allows
     stage.given_campaign(
-        contacts=900, numbers=5, call_interval_s=0, max_concurrent=10_000, max_calls_per_day=1000
+        contacts=600, numbers=5, call_interval_s=0, max_concurrent=10_000, max_calls_per_day=1000
     )
     stage.carrier("--cps", "1000")
     stage.ready_daemon()
 
     pauses = []
-    for turn in range(1, 4):
-        stage.until_accepted(100 * turn)
+    for _ in range(2):
+        stage.until_accepted(stage.accepted() + 60)
         paused_at = paused_by_command(stage)
         real_sleep(1)
         pauses.append((paused_at, stage.clock.now()))
@@ -106,7 +106,10 @@ def test_a_daemon_told_to_end_starts_no_call_and_sees_running_ones_through(
     daemon = stage.daemon()
     stage.until_accepted(40)
 
-    assert stage.end(daemon) == 0
+    stage.expect_end(daemon)
+    daemon.terminate()
+    assert stage.until(stage.troubles) == {"dispatcher": "draining"}
+    assert daemon.wait(WITHIN_S) == 0
 
     draining_at = when_said(stage, "daemon.draining")
     intents = dict(stage.rows("SELECT id, intent_at FROM attempts"))
@@ -116,7 +119,6 @@ def test_a_daemon_told_to_end_starts_no_call_and_sees_running_ones_through(
     assert [call.sid for call in calls if (call.ended_at or 0) > draining_at], "none was running"
     assert stage.rows("SELECT id FROM attempts WHERE closed_at IS NULL") == []
     assert stage.value("SELECT count(*) FROM members WHERE state = 'pending'") > 100
-    assert "draining" in stage.waiting()
 
 
 def when_said(stage: Stage, event: str) -> int:
@@ -213,7 +215,7 @@ def held(stage: Stage) -> Iterator[None]:
 
 
 def test_a_daemon_outlives_a_database_that_somebody_else_holds(given_stage: GivenStage) -> None:
-    stage = given_stage(speed=50, busy_timeout_s="10")  # 0.2 s of ours
+    stage = given_stage(speed=100, busy_timeout_s="20")  # 0.2 s of ours
     stage.given_campaign(
         contacts=40, numbers=2, call_interval_s=0, completion_timeout_s=5, max_retries=0
     )
@@ -224,7 +226,7 @@ def test_a_daemon_outlives_a_database_that_somebody_else_holds(given_stage: Give
     with held(stage):
         stage.until(lambda: "claim.failed" in stage.events())
         before = stage.accepted()
-        real_sleep(0.5)
+        real_sleep(0.3)
         assert stage.accepted() == before, "an intent that is not durable was sent"
 
     stage.until_over()
@@ -251,7 +253,7 @@ def test_a_second_daemon_on_one_file_is_refused_and_told_who_has_it(running: Sta
     assert refused.code == 5
     assert f"another daemon (process {process_id}) runs on" in refused.err
     assert f"next:  stop it first: kill {process_id}" in refused.err
-    assert running.readiness()[0] == 200
+    assert running.troubles() == {}
 
 
 def test_a_port_in_use_is_named(running: Stage) -> None:
@@ -296,10 +298,8 @@ def test_what_a_campaigns_state_does_not_allow_is_refused_with_the_way_out(runni
     refused = running.cli("campaign", "resume", "Renewals")
 
     assert refused.code == 5
-    assert refused.err.splitlines() == [
-        "error: campaign 'Renewals' is draft: it cannot resume",
-        "next:  dialer campaign start 'Renewals'",
-    ]
+    assert "campaign 'Renewals' is draft" in refused.err
+    assert "next:  dialer campaign start 'Renewals'" in refused.err
 
 
 def test_a_command_waits_for_the_database_only_as_long_as_it_was_told(running: Stage) -> None:

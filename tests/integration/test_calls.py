@@ -1,5 +1,6 @@
 """What becomes of a call: news in any order, doubts, outcomes, retries, verdicts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from itertools import count, pairwise
 from random import Random
@@ -25,7 +26,7 @@ from dialer.model import (
 )
 from dialer.ports import Refusal, Refused
 from dialer.states import CampaignEvent
-from dialer.store.opening import AnyDatabase
+from dialer.store.opening import AnyDatabase, opened
 from retries.outcome import Outcome
 from retries.policy import NEVER
 from tests.support.engine import (
@@ -390,6 +391,44 @@ async def test_nobody_is_left_waiting_in_a_campaign_that_was_ended_meanwhile(
     await assert_sound(daemon.database)
 
 
+@pytest.mark.parametrize("how", ["given back", "not placed", "retried", "retried at once"])
+async def test_nobody_comes_back_in_line_while_their_campaign_is_being_cancelled(
+    daemon: Daemon, store: str, how: str
+) -> None:
+    timeout_s = 0 if how == "retried at once" else 60
+    claim = await given_call(daemon, completion_timeout_s=timeout_s)
+    calls = daemon.engine.calls
+    if how == "not placed":
+        await do(daemon, calls.doubted, (claim.attempt_id, "time-out"))
+    elif how != "given back":
+        await answered_request(daemon, claim)
+    if how == "retried":
+        await tell(daemon, status(claim, S.BUSY, NOW))
+        daemon.clock.pass_s(60)
+
+    async with opened(store, Random(2), busy_timeout_s=5) as operators:
+
+        async def cancel() -> None:
+            async with operators.write() as tx:
+                await campaigns.move(tx, "Renewals", CampaignEvent.CANCEL, NOW)
+
+        async with asyncio.TaskGroup() as group:
+            async with daemon.database.write() as tx:
+                if how == "given back":
+                    await calls.released(tx, [(claim.attempt_id, "paused", None)])
+                elif how == "not placed":
+                    await calls.absent(tx, [claim.attempt_id])
+                elif how == "retried":
+                    await calls._settle(tx, [None])
+                else:
+                    await calls._take_in(tx, [status(claim, S.BUSY, NOW)])
+                group.create_task(cancel())
+                await asyncio.sleep(0.05)  # time for the command to overtake us, if it could
+
+    assert (await member_of(daemon.database))["state"] == "failed"
+    await assert_sound(daemon.database)
+
+
 async def test_what_has_become_a_call_is_not_given_back(daemon: Daemon) -> None:
     claim = await given_placed(daemon)
 
@@ -600,7 +639,7 @@ def as_told_of(claim: Claim, event: CallEvent) -> CallEvent:
 
 ANY = AttemptId("0" * 32)
 BY_MACHINE = (
-    status(ANY, S.IN_PROGRESS, NOW),
+    status(ANY, S.IN_PROGRESS, NOW, source=EventSource.ANSWER),
     verdict(ANY, "machine_start", NOW),
     status(ANY, S.COMPLETED, NOW, duration_s=4),
 )
@@ -611,6 +650,7 @@ BY_MACHINE = (
     [
         ([status(ANY, S.COMPLETED, NOW, duration_s=30)], {}, "completed", None),
         ([status(ANY, S.COMPLETED, NOW)], {}, "completed", None),
+        ([status(ANY, S.COMPLETED, NOW, duration_s=1)], {}, "retry", None),  # heard nothing
         ([verdict(ANY, "unknown", NOW), status(ANY, S.COMPLETED, NOW)], {}, "completed", None),
         (BY_MACHINE, {"amd": AmdMode.OFF}, "completed", None),
         (BY_MACHINE, {}, "retry", None),

@@ -21,6 +21,7 @@ import pytest
 from dialer.batching import Batcher
 from dialer.errors import (
     DialerError,
+    NotFoundError,
     SchemaError,
     StoreBusyError,
     StoreError,
@@ -226,11 +227,10 @@ async def test_an_empty_database_is_given_its_schema_on_first_use(empty_store: s
 
 
 async def test_a_database_is_not_made_where_one_is_expected(empty_store: str) -> None:
-    with pytest.raises(SchemaError, match="there is no database") as caught:
-        async with opening(empty_store, create=False):
-            pass
-
-    assert caught.value.next_step == "dialer db upgrade"
+    for _ in range(2):  # nothing is made by the first try either
+        with pytest.raises(NotFoundError, match="there is no database"):
+            async with opening(empty_store, create=False):
+                pass
 
 
 async def test_data_of_the_first_release_survives_to_the_newest(empty_store: str) -> None:

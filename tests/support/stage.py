@@ -82,7 +82,7 @@ class Stage:
     def ready_daemon(self, port: int | None = None, log: str = "daemon.log") -> Process:
         """Start a daemon and wait until it says that it can work."""
         process = self.daemon(port, log)
-        self.until(lambda: self.readiness(port)[0] == 200)
+        self.until(lambda: self.troubles(port) == {})
         return process
 
     def kill(self, process: Process) -> None:
@@ -170,17 +170,18 @@ class Stage:
         """The names of what a daemon has said."""
         return [line["event"] for line in self.log(name)]
 
-    def readiness(self, port: int | None = None) -> tuple[int, Any]:
-        """The status and body of ``/readyz``; status 0 when nobody answers."""
+    def troubles(self, port: int | None = None) -> dict[str, str] | None:
+        """What keeps a daemon from working, as ``/readyz`` tells; None when nobody answers."""
         url = f"http://{HOST}:{self.port if port is None else port}/readyz"
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
-                return response.status, json.loads(response.read())
+                told = json.load(response)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read())
+                told = json.load(error)
         except OSError:
-            return 0, None
+            return None
+        return dict(told["failed"])
 
     def story(self, lines: int = 25) -> str:
         """The last words of every process, the routine ones left out."""

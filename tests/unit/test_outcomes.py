@@ -25,7 +25,14 @@ from dialer.model import (
     CarrierStatus,
     EventSource,
 )
-from dialer.outcomes import NOTHING, certainly_invalid, greeting_is_over, merge, outcome_of
+from dialer.outcomes import (
+    NOTHING,
+    SILENT_MAX_S,
+    certainly_invalid,
+    greeting_is_over,
+    merge,
+    outcome_of,
+)
 from retries.outcome import Outcome
 
 S = CarrierStatus
@@ -124,7 +131,8 @@ def test_what_says_nothing_of_the_end_may_be_lost(
     told: list[CallEvent], amd: AmdMode, data: st.DataObject
 ) -> None:
     def decides(each: CallEvent) -> bool:
-        return each.answered_by is not None or (each.status is not None and each.status.final)
+        ends = each.status is not None and each.status.final
+        return ends or each.answered_by is not None or each.source is EventSource.ANSWER
 
     kept = [each for each in told if decides(each) or data.draw(st.booleans())]
 
@@ -267,6 +275,29 @@ def test_whoever_nobody_can_tell_from_a_person_is_one(word: str | None, outcome:
     assert outcome_of(facts, AmdMode.OFF) is Outcome.HUMAN
 
 
+@pytest.mark.parametrize("amd", AmdMode)
+@pytest.mark.parametrize(
+    ("talk_s", "asked", "heard_nothing"),
+    [
+        (0, False, True),
+        (SILENT_MAX_S - 1, False, True),
+        (SILENT_MAX_S, False, False),
+        (None, False, False),
+        (0, True, False),
+        (SILENT_MAX_S - 1, True, False),
+    ],
+)
+def test_whoever_answered_and_heard_nothing_was_not_reached(
+    talk_s: int | None, asked: bool, heard_nothing: bool, amd: AmdMode
+) -> None:
+    question = [CallEvent(ATTEMPT, SID, EventSource.ANSWER, AT, S.IN_PROGRESS)]
+    end = event(S.COMPLETED, duration_s=talk_s)
+
+    for order in itertools.permutations([*(question if asked else []), end]):
+        outcome = outcome_of(fold(order), amd)
+        assert outcome is (Outcome.CARRIER_FAILED if heard_nothing else Outcome.HUMAN)
+
+
 def test_only_the_carriers_own_word_condemns_a_number_at_once() -> None:
     assert certainly_invalid(13224)
     assert not certainly_invalid(None)
@@ -305,7 +336,7 @@ def body_of(form: object) -> bytes:
 )
 def test_a_recorded_status_gives_its_outcome(item: str, outcome: Outcome | None) -> None:
     told = DOOR.status_event(ATTEMPT, body_of(BY_ID[item]["payload"]), AT)
-    facts = merge(NOTHING, told)
+    facts = fold([CallEvent(ATTEMPT, told.sid, EventSource.ANSWER, AT), told])
 
     assert facts.final == (outcome is not None)
     if outcome is not None:
