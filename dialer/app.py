@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from dialer import pacing
 from dialer.attempts import Attempts
 from dialer.batching import Batcher
 from dialer.calls import Calls, CallTimes
@@ -98,7 +99,14 @@ def engine_from(
         ),
     )
     launcher = Launcher(
-        clock, database, batcher, calls, carrier, lease, at_once=settings.requests_at_once
+        clock,
+        database,
+        batcher,
+        calls,
+        carrier,
+        lease,
+        at_once=settings.requests_at_once,
+        spacing_us=pacing.per_second(settings.calls_per_second),
     )
     dispatcher = Dispatcher(
         clock,

@@ -37,6 +37,7 @@ class _Submission:
     handler: Handler[Any, Any]
     ops: Sequence[Any]
     answer: asyncio.Future[Sequence[Any]] | None
+    alone: bool = False
 
 
 class Batcher:
@@ -57,10 +58,16 @@ class Batcher:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def apply(self, handler: Handler[Op, Result], ops: Sequence[Op]) -> Sequence[Result]:
-        """Submit *ops* and wait until they are durable; raises what the handler raised."""
+    async def apply(
+        self, handler: Handler[Op, Result], ops: Sequence[Op], *, alone: bool = False
+    ) -> Sequence[Result]:
+        """Submit *ops* and wait until they are durable; raises what the handler raised.
+
+        *alone* gives them a transaction of their own: for a handler that takes a lock everybody
+        wants, which must neither be held nor waited for on behalf of others.
+        """
         answer: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
-        self._put(_Submission(handler, ops, answer))
+        self._put(_Submission(handler, ops, answer, alone))
         return await answer
 
     def post(self, handler: Handler[Op, Any], ops: Sequence[Op]) -> None:
@@ -90,8 +97,12 @@ class Batcher:
         batch: list[_Submission] = []
         room = self._max_batch
         while self._queue and (room > 0 or not batch):
+            if self._queue[0].alone and batch:
+                break
             room -= len(self._queue[0].ops)
             batch.append(self._queue.popleft())
+            if batch[0].alone:
+                break
         return batch
 
     async def _commit(self, batch: list[_Submission]) -> None:

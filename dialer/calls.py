@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from amd.verdict import Verdict
 from dialer.attempts import AttemptRecord, Attempts, event_from
 from dialer.batching import Batcher
 from dialer.errors import StoreError
@@ -22,12 +23,11 @@ from dialer.model import (
     CallEvent,
     CallSid,
     CampaignId,
-    CarrierStatus,
     EventSource,
     MemberId,
     OnMachine,
 )
-from dialer.outcomes import greeting_is_over, merge, outcome_of
+from dialer.outcomes import greeting_is_over, merge, outcome_of, verdict_of
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
 from dialer.settlement import Ended, Past, after_call, given_back, without_call
@@ -89,6 +89,14 @@ class LeaveMessage:
 Action = HangUp | LeaveMessage
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What an event amounted to, for the inbox, and what the carrier is to be asked to do."""
+
+    verdict: str
+    action: Action | None = None
+
+
 class Calls:
     """Handlers for everything that happens to attempts after their intent."""
 
@@ -126,7 +134,9 @@ class Calls:
         what the carrier told us is never lost to a fault of ours.
         """
         try:
-            await self._batcher.apply(self._take_in, events)
+            for folded in await self._batcher.apply(self._take_in, events):
+                if folded.action is not None:  # after the commit, so that it is asked for once
+                    self._on_action(folded.action)
         except StoreError:
             raise
         except Exception:
@@ -151,12 +161,12 @@ class Calls:
             self._batcher.post(self._refold, [event_from(row)])
         return len(rows)
 
-    async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[str]:
+    async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[Folded]:
         verdicts = await self._fold(tx, events)
         now = self._clock.now()
         rows = [
-            _event_params(event, now, told)
-            for event, told in zip(events, verdicts, strict=True)
+            _event_params(event, now, folded.verdict)
+            for event, folded in zip(events, verdicts, strict=True)
             if event.source is not EventSource.REQUEST  # the attempt's own row tells it
         ]
         await tx.many("add_events", rows)
@@ -172,13 +182,13 @@ class Calls:
         await tx.many(
             "mark_folded",
             [
-                {"attempt_id": e.attempt_id, "news": e.news, "verdict": told, "now": now}
-                for e, told in rows
+                {"attempt_id": e.attempt_id, "news": e.news, "verdict": folded.verdict, "now": now}
+                for e, folded in rows
             ],
         )
         return [None] * len(events)
 
-    async def _fold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[str]:
+    async def _fold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[Folded]:
         """Fold *events* into their attempts; returns what each amounted to."""
         now = self._clock.now()
         records = await self._attempts.load(tx, {event.attempt_id for event in events})
@@ -186,7 +196,7 @@ class Calls:
         for event in events:
             record = records.get(event.attempt_id)
             if record is None:
-                verdicts.append("unknown attempt")
+                verdicts.append(Folded("unknown attempt"))
             else:
                 verdicts.append(self._fold_one(record, event, now))
         await self._settle_at_once(tx, records.values(), now)
@@ -209,15 +219,15 @@ class Calls:
         member.rejected = int(record.outcome is Outcome.REJECTED)
         self._on_change(record.campaign_id)
 
-    def _fold_one(self, record: AttemptRecord, event: CallEvent, now: int) -> str:
-        """Change *record* by *event*; returns what it amounted to, for the inbox."""
+    def _fold_one(self, record: AttemptRecord, event: CallEvent, now: int) -> Folded:
+        """Change *record* by *event*; returns what it amounted to."""
         refused = record.state is AttemptState.ENDED and record.facts.sid is None
         other = record.facts.sid not in (None, event.sid)
         if other or refused or record.state is AttemptState.RELEASED:
             # One attempt, two calls, or a call that cannot be: the promise that must never break.
             # Nothing is guessed.
             log.error("call.conflict", attempt=record.id, sid=record.facts.sid, other=event.sid)
-            return "conflict"
+            return Folded("conflict")
         merged = merge(record.facts, event)
         news = merged != record.facts
         record.facts = merged
@@ -229,20 +239,7 @@ class Calls:
         elif record.state is AttemptState.ENDED:
             record.outcome = outcome_of(merged, record.amd)
             record.changed = record.changed or news
-        if news:
-            self._act(record, event)
-        return "folded" if news else "repeat"
-
-    def _act(self, record: AttemptRecord, event: CallEvent) -> None:
-        if event.source is not EventSource.AMD or record.facts.final:
-            return
-        outcome = outcome_of(replace(record.facts, status=CarrierStatus.COMPLETED), record.amd)
-        if outcome is Outcome.FAX or (
-            outcome is Outcome.MACHINE and record.on_machine is OnMachine.HANG_UP
-        ):
-            self._on_action(HangUp(event.sid))
-        elif record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
-            self._on_action(LeaveMessage(event.sid, record.id))
+        return Folded("folded", _action(record, event)) if news else Folded("repeat")
 
     # -- the answer to our request ---------------------------------------------------------------
 
@@ -374,7 +371,7 @@ class Calls:
             now,
             self._rng.random(),
             refusal=refusal,
-            quarantine_ends_at=self._quarantine_ends_at(record),
+            quarantine_ends_at=None if refusal else self._quarantine_ends_at(record),
         )
         member.apply(move)
         member.absent = int(outcome is Outcome.NOT_PLACED)
@@ -382,10 +379,8 @@ class Calls:
         log.info("call.not_made", attempt=record.id, outcome=outcome, detail=record.detail)
         self._on_change(record.campaign_id)
 
-    def _quarantine_ends_at(self, record: AttemptRecord) -> int | None:
-        """A daemon we believed dead may wake and send: nobody dials its callees for a while."""
-        if record.taken_over_at is None:
-            return None
+    def _quarantine_ends_at(self, record: AttemptRecord) -> int:
+        """A call that was looked for and not found may still turn up: its callee rests a while."""
         return record.intent_at + int(self._times.quarantine_s * MS)
 
     # -- when the completion timeout has passed ---------------------------------------------------
@@ -432,6 +427,20 @@ class Calls:
             "outcome": outcome.value,
             "now": now,
         }
+
+
+def _action(record: AttemptRecord, event: CallEvent) -> Action | None:
+    """What a verdict asks of the carrier while the call goes on."""
+    if event.source is not EventSource.AMD or record.facts.final:
+        return None
+    verdict = verdict_of(record.facts, record.amd)
+    if verdict is Verdict.FAX or (
+        verdict is Verdict.MACHINE and record.on_machine is OnMachine.HANG_UP
+    ):
+        return HangUp(event.sid)
+    if record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
+        return LeaveMessage(event.sid, record.id)
+    return None
 
 
 def _outcome_of_refusal(refusal: Refused) -> Outcome:

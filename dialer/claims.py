@@ -191,14 +191,14 @@ class Claims:
         if room.calls <= 0:
             return Wait(room.reason, None)
         account, campaign = lanes
-        slowest, reason = max(
-            (account, WaitReason.CALLS_PER_SECOND),
-            (campaign, WaitReason.CALL_INTERVAL),
-            key=lambda lane: lane[0].next_us,
+        horizon_us = self._horizon_us(now)
+        free_us, reason = max(
+            (account.free_at(horizon_us), WaitReason.CALLS_PER_SECOND),
+            (campaign.free_at(horizon_us), WaitReason.CALL_INTERVAL),
         )
-        if slowest.next_us > self._horizon_us(now):
+        if free_us > horizon_us:
             # Rounded up: asked a fraction of a millisecond early, the answer would be the same.
-            return Wait(reason, -(-slowest.next_us // MS) - int(self._times.look_ahead_s * MS))
+            return Wait(reason, -(-free_us // MS) - int(self._times.look_ahead_s * MS))
         return None
 
     async def _pool(
@@ -289,7 +289,9 @@ class Claims:
                 break
             send_at = start_us // MS
             void_at = min(
-                send_at + int(self._times.patience_s * MS), closes_at - plan.ring_timeout_s * MS
+                send_at + int(self._times.patience_s * MS),
+                closes_at - int((plan.ring_timeout_s + CLOSING_GUARD_S) * MS),
+                caller.day_ends_at,  # the call counts for the day it was claimed on
             )
             claims.append(
                 Claim(

@@ -4,9 +4,9 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from functools import partial
 
 import structlog
 import uvicorn
@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 #: How often the drain looks whether the last call has ended.
 DRAIN_POLL_S = 0.05
+#: A loop that failed starts again after this.
+LOOP_REST_S = 1.0
 #: Idle connections of the carrier are kept this long, in real seconds.
 KEEP_ALIVE_S = 75
 #: Requests under way at the end may take this long.
@@ -102,13 +104,18 @@ async def _serve(app: App, listener: socket.socket) -> None:
         async with engine.database.read() as tx:
             unfolded = await engine.calls.refold(tx)
         loops = [
-            group.create_task(engine.dispatcher.run()),
-            group.create_task(engine.launcher.run()),
-            group.create_task(engine.reaper.run()),
-            group.create_task(engine.errands.run()),
             group.create_task(engine.lease.run()),
-            group.create_task(app.jobs.run()),
-            group.create_task(_adopt(engine, app.settings)),
+            *(
+                group.create_task(_persistent(name, work))
+                for name, work in (
+                    ("dispatcher", engine.dispatcher.run),
+                    ("launcher", engine.launcher.run),
+                    ("reaper", engine.reaper.run),
+                    ("errands", engine.errands.run),
+                    ("jobs", app.jobs.run),
+                    ("adoption", partial(_adopt, engine, app.settings)),
+                )
+            ),
         ]
         web = group.create_task(server.serve(sockets=[listener]))
         port = listener.getsockname()[1]
@@ -121,8 +128,19 @@ async def _serve(app: App, listener: socket.socket) -> None:
             loop.cancel()
         await engine.batcher.settled()
         writer.cancel()
-    await engine.lease.release()
+    with suppress(DialerError):
+        await engine.lease.release()
     log.info("daemon.ended")
+
+
+async def _persistent(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Keep a loop running through troubles of the store and the carrier; a defect ends it."""
+    while True:
+        try:
+            await work()
+        except* DialerError as errors:
+            log.error("loop.failed", loop=name, error=str(_first(errors)))
+        await asyncio.sleep(LOOP_REST_S)
 
 
 def _web_server(app: App) -> _Server:
@@ -169,6 +187,10 @@ async def _drain(app: App, hurry: asyncio.Event) -> None:
                 await asyncio.sleep(DRAIN_POLL_S)
 
 
-async def _live(engine: Engine) -> Any:
-    async with engine.database.read() as tx:
-        return await tx.value("live_attempts", owner=engine.lease.daemon_id)
+async def _live(engine: Engine) -> bool:
+    """Whether calls of ours go on; while the store does not say, they may."""
+    try:
+        async with engine.database.read() as tx:
+            return bool(await tx.value("live_attempts", owner=engine.lease.daemon_id))
+    except DialerError:
+        return True

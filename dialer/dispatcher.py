@@ -33,6 +33,8 @@ MS: Final = 1000
 ROUND_SIZE: Final = 500
 #: However certain the wait, ask again after this: another daemon may have changed the answer.
 FALLBACK_S: Final = 5.0
+#: The explanation takes one part in so many of the store's time.
+EXPLAIN_SHARE: Final = 20
 #: After the store failed, nothing is claimed for this long.
 STORE_REST_S: Final = 1.0
 
@@ -64,7 +66,8 @@ class Dispatcher:
         self._ask_at: dict[CampaignId, int] = {}
         self._waits: dict[CampaignId, Wait] = {}
         self._nudged: set[CampaignId] = set()  # since the round under way began
-        self._turn = 0
+        self._served: dict[CampaignId, int] = {}  # the round that last gave it members
+        self._rounds = 0
         self._revision = -1
         self._rest: Wait | None = None
         self.draining = False
@@ -144,9 +147,8 @@ class Dispatcher:
                 return []
             self._rest = None
         ready = [plan for plan in self._campaigns.values() if self._ask_at[plan.id] <= now]
-        self._turn += 1
-        first = self._turn % len(ready) if ready else 0
-        return ready[first:] + ready[:first]
+        # Whoever was served longest ago comes first, so that a shared limit starves nobody.
+        return sorted(ready, key=lambda plan: self._served.get(plan.id, 0))
 
     async def _sleep(self) -> None:
         self._wake.clear()
@@ -154,7 +156,7 @@ class Dispatcher:
         times = list(self._ask_at.values())
         if self._rest is not None:
             times = [self._rest.until_at or now]
-        wait_s = (min(times) - now) / MS if times else FALLBACK_S
+        wait_s = min((min(times) - now) / MS, FALLBACK_S) if times else FALLBACK_S
         with suppress(TimeoutError):
             async with asyncio.timeout(FALLBACK_S if self.draining else max(wait_s, 0.001)):
                 await self._wake.wait()
@@ -167,7 +169,7 @@ class Dispatcher:
             self._waits.pop(plan.id, None)
         self._nudged.clear()
         try:
-            results = await self._batcher.apply(self._claims.claim, requests)
+            results = await self._batcher.apply(self._claims.claim, requests, alone=True)
         except DialerError as error:
             log.error("claim.failed", error=str(error))
             until_at = self._clock.now() + int(STORE_REST_S * MS)
@@ -178,6 +180,9 @@ class Dispatcher:
 
     def _heed(self, plan: CampaignPlan, result: ClaimResult) -> None:
         self._launcher.add(result.claims)
+        if result.claims:
+            self._rounds += 1
+            self._served[plan.id] = self._rounds
         if result.stale or result.finished:
             self._campaigns.pop(plan.id, None)
             self._ask_at.pop(plan.id, None)
@@ -201,9 +206,12 @@ class Dispatcher:
     async def _explain(self) -> None:
         """Write down, every so often, why each campaign's members are not being dialed."""
         while True:
-            await asyncio.sleep(self._explain_s)
+            began_at = self._clock.now()
             with suppress(DialerError):
                 await self._batcher.apply(self._record, [None])
+            # Counting takes the longer the more members there are; it gets a small share.
+            took_s = (self._clock.now() - began_at) / MS
+            await asyncio.sleep(max(self._explain_s, EXPLAIN_SHARE * took_s))
 
     async def explain_now(self) -> None:
         """Write the reasons down at once."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 import structlog
 
@@ -31,6 +31,7 @@ from dialer.ports import (
     Doubtful,
     NotSent,
     Order,
+    Placement,
     Refusal,
     Refused,
     Throttled,
@@ -42,6 +43,10 @@ MS: Final = 1000
 #: After a request that could not leave, the account rests this long, doubling up to the bound.
 BACK_OFF_S: Final = 1.0
 BACK_OFF_MAX_S: Final = 30.0
+#: So many requests in a row that came to nothing are no coincidence.
+OUTAGE: Final = 5
+#: A request may leave this much before the one before it would allow, for timers are coarse.
+TOLERANCE_MS: Final = 20
 
 
 class Brake(Protocol):
@@ -74,9 +79,11 @@ class Launcher:
         lease: Lease,
         *,
         at_once: int,
+        spacing_us: int = 0,
     ) -> None:
         """*at_once* requests may be on their way, all of which the carrier's door lets through:
         one that had to wait there after its last look would leave although a pause came between.
+        Requests keep *spacing_us* apart even when their slots have passed meanwhile.
         """
         self._clock = clock
         self._database = database
@@ -85,6 +92,8 @@ class Launcher:
         self._carrier = carrier
         self._lease = lease
         self._at_once = at_once
+        self._spacing_us = spacing_us
+        self._free_us = 0
         self._brake: Brake | None = None
         self._heap: list[tuple[int, int, Claim]] = []
         self._order = count()
@@ -132,14 +141,22 @@ class Launcher:
     def _due(self) -> list[Claim]:
         now = self._clock.now()
         due: list[Claim] = []
-        while self._heap and self._heap[0][0] <= now and len(due) < self._room:
-            due.append(heapq.heappop(self._heap)[2])
+        while self._heap and self._next_at() <= now and len(due) < self._room:
+            slot_at, _, claim = heapq.heappop(self._heap)
+            # A slot that passed while the carrier was slow is not made up for in a burst.
+            late = now - slot_at > TOLERANCE_MS
+            self._free_us = max(self._free_us, (now if late else slot_at) * MS) + self._spacing_us
+            due.append(claim)
         return due
+
+    def _next_at(self) -> int:
+        """When the first claim in line may leave."""
+        return max(self._heap[0][0], (self._free_us - TOLERANCE_MS * MS) // MS)
 
     async def _sleep(self) -> None:
         self._wake.clear()
         waiting = self._heap and self._room > 0
-        wait_s = (self._heap[0][0] - self._clock.now()) / MS if waiting else None
+        wait_s = (self._next_at() - self._clock.now()) / MS if waiting else None
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
@@ -179,22 +196,33 @@ class Launcher:
                 detect_message_end=claim.detect_message_end,
                 void_at=min(claim.void_at, self._lease.until_at),
             )
-            placement = await self._carrier.place(order)
+            placement = await self._place(order)
             match placement:
                 case Accepted(sid=sid):
                     self._failures.in_a_row = 0
                     self._calls.accepted(claim.attempt_id, sid)
                 case Doubtful(why=why):
                     self._batcher.post(self._calls.doubted, [(claim.attempt_id, why)])
+                    self._trouble(why)
                 case Throttled():
                     await self._throttled(claim, placement)
                 case NotSent(why=why):
                     await self._not_sent(claim, why)
                 case Refused():
                     await self._refused(claim, placement)
+                case _:
+                    assert_never(placement)
         finally:
             self._in_flight.discard(claim.attempt_id)
             self._wake.set()
+
+    async def _place(self, order: Order) -> Placement:
+        try:
+            return await self._carrier.place(order)
+        except Exception as defect:
+            # Whatever went wrong in our own code, a call may have come about.
+            log.exception("launch.defect", attempt=order.attempt_id)
+            return Doubtful(f"a defect of ours: {type(defect).__name__}")
 
     async def _throttled(self, claim: Claim, throttled: Throttled) -> None:
         again_at = self._clock.now() + int(throttled.retry_after_s * MS)
@@ -214,11 +242,19 @@ class Launcher:
     async def _refused(self, claim: Claim, refused: Refused) -> None:
         if refused.kind is not Refusal.CONFIGURATION:
             self._batcher.post(self._calls.refused, [(claim.attempt_id, refused)])
+            if refused.kind is Refusal.OTHER:
+                self._trouble(refused.message)
             return
         why = f"the carrier refuses our calls: {refused.code}: {refused.message}"
         await self._release([claim], why)
         if self._brake is not None:
             await self._brake.stop_campaign(claim.campaign_id, why)
+
+    def _trouble(self, why: str) -> None:
+        """Doubt upon doubt is an outage: rest, rather than spend everybody's attempts on it."""
+        self._failures.in_a_row += 1
+        if self._failures.in_a_row >= OUTAGE:
+            self._slow_down(self._clock.now() + int(BACK_OFF_MAX_S * MS), why)
 
     def _slow_down(self, until_at: int, why: str) -> None:
         if self._brake is not None:

@@ -64,9 +64,10 @@ class Lease:
             await asyncio.sleep(self._lease_ms / MS / 4)
             try:
                 await self.renew()
+            except WrongStateError:
+                raise
             except DialerError as error:
-                if not self.valid():
-                    raise
+                # Without a valid lease nothing is sent; dialing goes on when the store is back.
                 log.warning("lease.renewal_failed", error=str(error))
 
     async def renew(self) -> None:

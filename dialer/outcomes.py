@@ -130,10 +130,13 @@ def greeting_is_over(event: CallEvent) -> bool:
     return event.source is EventSource.AMD and event.answered_by in GREETING_ENDED
 
 
+def verdict_of(facts: CallFacts, amd: AmdMode) -> Verdict:
+    """Who picked up, as far as anybody has told; nobody is asked where detection is off."""
+    return Verdict.HUMAN if amd is AmdMode.OFF else carrier_verdict(facts.answered_by)
+
+
 def _answered(facts: CallFacts, amd: AmdMode) -> Outcome:
-    if amd is AmdMode.OFF:
-        return Outcome.HUMAN
-    verdict = carrier_verdict(facts.answered_by)
+    verdict = verdict_of(facts, amd)
     match verdict:
         case Verdict.HUMAN | Verdict.UNKNOWN:
             return Outcome.HUMAN

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 US: Final = 1_000_000
+#: No lane is believed to be taken for longer than this beyond the horizon.
+FURTHEST_US: Final = 120 * US
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,14 @@ class Lane:
 
     next_us: int
     spacing_us: int
+
+    def free_at(self, horizon_us: int) -> int:
+        """When the lane lets a call through again.
+
+        It is never reserved far beyond a horizon, so a time that lies further off is the trace of
+        a clock that was ahead for a moment; it holds nobody for longer than that.
+        """
+        return min(self.next_us, horizon_us + self.spacing_us + FURTHEST_US)
 
 
 def per_second(calls: float) -> int:
@@ -41,7 +51,7 @@ class Slots:
 def reserve(lanes: Sequence[Lane], now_us: int, horizon_us: int, limit: int) -> Slots:
     """Up to *limit* starts in ``[now, horizon]``, each allowed by every lane."""
     spacings = [lane.spacing_us for lane in lanes]
-    free = [lane.next_us for lane in lanes]
+    free = [lane.free_at(horizon_us) for lane in lanes]
     starts: list[int] = []
     while len(starts) < limit:
         start = max(now_us, *free)

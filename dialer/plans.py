@@ -1,11 +1,14 @@
 """A campaign as the engine needs it: its row, read once per revision and made ready to decide."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+import structlog
+
+from dialer.errors import DialerError
 from dialer.hours import ALWAYS_OPEN, Hours, OpeningHours
 from dialer.hours_format import from_json
 from dialer.model import AgentKind, AmdMode, CampaignId, OnMachine
@@ -15,6 +18,8 @@ from retries.outcome import Outcome
 from retries.policy import Policy
 from rotation.pool import Limits
 from rotation.strategies import Strategy
+
+log = structlog.get_logger()
 
 #: Public holidays of a calendar code in a year.
 HolidayProvider = Callable[[str, int], frozenset[date]]
@@ -60,17 +65,27 @@ class Plans:
 
     async def active(self, tx: Tx) -> list[CampaignPlan]:
         """Every active campaign, oldest first."""
-        return [self._plan(row) for row in await tx.rows("active_plans")]
+        return self._readable(await tx.rows("active_plans"))
 
     async def open(self, tx: Tx) -> list[CampaignPlan]:
         """Every campaign that may still dial one day, oldest first."""
-        return [self._plan(row) for row in await tx.rows("open_plans")]
+        return self._readable(await tx.rows("open_plans"))
 
     async def of(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
-        """One campaign, whatever its status."""
-        row = await tx.row("campaign_plan", campaign_id=campaign_id)
+        """One campaign, whatever its status; it does not end before the transaction does."""
+        row = await tx.row("deciding_plan", campaign_id=campaign_id)
         assert row is not None, f"campaign {campaign_id} has members, so it exists"
         return self._plan(row)
+
+    def _readable(self, rows: Sequence[Row]) -> list[CampaignPlan]:
+        """The plans that can be read; one that cannot stops its own campaign and no other."""
+        plans = []
+        for row in rows:
+            try:
+                plans.append(self._plan(row))
+            except (DialerError, ValueError) as error:
+                log.error("campaign.unreadable", campaign=row["id"], error=str(error))
+        return plans
 
     def _plan(self, row: Row) -> CampaignPlan:
         known = self._known.get(row["id"])

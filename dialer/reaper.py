@@ -10,7 +10,7 @@ the carrier about those whose instant has come, and never places anything:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -64,24 +64,40 @@ class Reaper:
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> None:
-        """Sweep for ever; a failed sweep is logged and repeated."""
+        """Sweep for ever. A carrier that is slow to answer holds no settlement up."""
+        async with asyncio.TaskGroup() as sweeps:
+            sweeps.create_task(self._again_and_again(self.settle))
+            sweeps.create_task(self._again_and_again(self.ask))
+
+    async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.sweep()
-            except DialerError as error:
-                log.error("sweep.failed", error=str(error))
+                await work()
+            except* DialerError as errors:
+                log.error("sweep.failed", errors=[str(error) for error in errors.exceptions])
             await asyncio.sleep(self._sweep_s)
 
     async def sweep(self) -> None:
         """Settle what is final and ask about what is silent."""
-        now = self._clock.now()
+        await self.settle()
+        await self.ask()
+
+    async def settle(self) -> None:
+        """Decide about members whose completion timeout has passed."""
         async with self._database.read() as tx:
             settle_at = await tx.value("next_outcome_due")
-            silent = await tx.rows(
-                "attempts_to_check", now=now, owner=self._lease.daemon_id, limit=SWEEP_SIZE
-            )
-        if settle_at is not None and settle_at <= now:
+        if settle_at is not None and settle_at <= self._clock.now():
             await self._calls.settle()
+
+    async def ask(self) -> None:
+        """Ask the carrier about attempts whose silence has become suspicious."""
+        async with self._database.read() as tx:
+            silent = await tx.rows(
+                "attempts_to_check",
+                now=self._clock.now(),
+                owner=self._lease.daemon_id,
+                limit=SWEEP_SIZE,
+            )
         async with asyncio.TaskGroup() as questions:
             for row in silent:
                 questions.create_task(self._ask(row))

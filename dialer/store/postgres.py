@@ -11,6 +11,9 @@ from dialer.errors import StoreBusyError, StoreError, UnreachableError
 from dialer.ports import Row
 from dialer.store.queries import Query, load
 
+#: No statement of ours takes longer, and no transaction idles longer, in seconds.
+STATEMENT_TIMEOUT_S: Final = 30
+
 #: asyncpg ships no types; a pooled connection offers what a plain one does.
 Connection: TypeAlias = Any
 
@@ -68,7 +71,13 @@ class PostgresDatabase:
                 self._dsn,
                 min_size=1,
                 max_size=self._connections,
-                server_settings={"lock_timeout": f"{int(self._busy_timeout_s * 1000)}"},
+                command_timeout=STATEMENT_TIMEOUT_S,
+                server_settings={
+                    "lock_timeout": f"{int(self._busy_timeout_s * 1000)}",
+                    # A daemon that was stopped in mid-transaction must not hold the others up.
+                    "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT_S * 1000}",
+                    "statement_timeout": f"{STATEMENT_TIMEOUT_S * 1000}",
+                },
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             raise UnreachableError(
@@ -82,14 +91,14 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresTx]:
-        async with self._pool.acquire() as connection:
-            with _translated():
+        with _translated():
+            async with self._pool.acquire() as connection:
                 yield PostgresTx(connection, self._queries)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresTx]:
-        async with self._pool.acquire() as connection:
-            with _translated():
+        with _translated():
+            async with self._pool.acquire() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
@@ -119,5 +128,5 @@ def _translated() -> Iterator[None]:
         raise StoreBusyError(f"the database is locked by somebody else: {error}") from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"database: {error}") from error
-    except (OSError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
         raise UnreachableError(f"the connection to PostgreSQL was lost: {error}") from error

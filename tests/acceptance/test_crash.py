@@ -15,7 +15,7 @@ import pytest
 
 from dialer.clock import real_sleep
 from tests.support.promises import check_promises
-from tests.support.stage import Stage
+from tests.support.stage import SHORT_DOUBT, Stage
 
 GivenStage = Callable[..., Stage]
 
@@ -24,18 +24,9 @@ KILLS: Final = 8
 CONTACTS: Final = 150
 RETRIES: Final = 1
 
-#: At a hundred times life 100 s are one of ours. Patience is short enough for requests to be in
-#: doubt, and the carrier's bounds are long enough for the machine to keep them for it.
 SPEED: Final = 100
-BOUNDS: Final = {
-    "calls_per_second": "0",
-    "request_timeout_s": "40",
-    "accept_bound_s": "200",
-    "list_bound_s": "300",
-    "patience_s": "20",
-}
 #: A call may be accepted late and listed later still, but within the bounds.
-HARSH: Final = "harsh,list_lag=290"
+HARSH: Final = "harsh,list_lag=190"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -43,7 +34,7 @@ def test_a_daemon_killed_again_and_again_loses_nobody_and_dials_nobody_twice(
     given_stage: GivenStage, seed: int
 ) -> None:
     rng = random.Random(seed)
-    stage = given_stage(SPEED, **BOUNDS)
+    stage = given_stage(SPEED, calls_per_second="0", **SHORT_DOUBT)
     stage.given_campaign(
         contacts=CONTACTS,
         numbers=5,
@@ -77,9 +68,9 @@ def test_a_carrier_killed_and_gone_for_a_while_costs_no_contact(
     given_stage: GivenStage, seed: int
 ) -> None:
     rng = random.Random(seed)
-    stage = given_stage(SPEED, **BOUNDS)
+    stage = given_stage(SPEED, calls_per_second="0", **SHORT_DOUBT)
     stage.given_campaign(
-        contacts=60,
+        contacts=50,
         numbers=2,
         call_interval_s=0,
         max_concurrent=20,
@@ -100,4 +91,4 @@ def test_a_carrier_killed_and_gone_for_a_while_costs_no_contact(
 
     stage.until_over()
     check_promises(stage)
-    assert stage.value("SELECT count(*) FROM members") == 60
+    assert stage.value("SELECT count(*) FROM members") == 50

@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(folder: Path) -> Done:
     """A demo with the faults carriers are known for."""
     wanted = ("--contacts", str(CONTACTS), "--seed", "7", "--faults", "realistic")
-    return Cli(folder.parent)("demo", *wanted, "--speed", "300", "--folder", folder, "--json")
+    return Cli(folder.parent)("demo", *wanted, "--speed", "400", "--folder", folder, "--json")
 
 
 def test_a_demo_runs_to_its_end_and_agrees_with_the_carrier(demo: Done) -> None:

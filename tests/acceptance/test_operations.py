@@ -14,7 +14,7 @@ import pytest
 from dialer.clock import MS, real_sleep
 from dialer.rehearsal import free_port
 from tests.support.promises import check_promises
-from tests.support.stage import WITHIN_S, Stage
+from tests.support.stage import SHORT_DOUBT, WITHIN_S, Stage
 
 GivenStage = Callable[..., Stage]
 
@@ -42,7 +42,7 @@ def test_a_pause_stops_new_calls_at_once_until_the_campaign_is_resumed(
         paused_at = paused_by_command(stage)
         real_sleep(1)
         pauses.append((paused_at, stage.clock.now()))
-        stage.cli("campaign", "resume", "Renewals").ok()
+        stage.cli.here("campaign", "resume", "Renewals").ok()
 
     stage.until_accepted(stage.accepted() + 1)  # it went on
     for paused_at, resumed_at in pauses:
@@ -72,25 +72,25 @@ def paused_by_command(stage: Stage) -> int:
 def test_an_operator_works_on_the_database_of_a_running_daemon(given_stage: GivenStage) -> None:
     stage = given_stage(speed=100)
     stage.given_campaign(
-        contacts=30, numbers=2, call_interval_s=1, completion_timeout_s=5, max_retries=0
+        contacts=40, numbers=2, call_interval_s=10, completion_timeout_s=5, max_retries=0
     )
     stage.carrier("--cps", "1000")
     stage.daemon()
     people = stage.rehearsal.folder / "people.csv"
-    people.write_text("phone\n" + "".join(f"+1303555{line}\n" for line in range(2000, 2030)))
+    people.write_text("phone\n" + "".join(f"+1303555{line}\n" for line in range(2000, 2010)))
 
     stage.until_accepted(5)
     done = [
-        stage.cli("contacts", "import", people, "--campaign", "Renewals"),
         stage.cli("campaign", "pause", "Renewals"),
         stage.cli("campaign", "resume", "Renewals"),
+        stage.cli("contacts", "import", people, "--campaign", "Renewals", "--yes"),
         stage.cli("calls", "list", "--json"),
         stage.cli("db", "backup", stage.rehearsal.folder / "copy.db"),
     ]
 
     assert [each.code for each in done] == [0] * 5
     stage.until_over()
-    assert stage.value("SELECT count(*) FROM members") == 60
+    assert stage.value("SELECT count(*) FROM members") == 50
     check_promises(stage)
 
 
@@ -215,7 +215,7 @@ def held(stage: Stage) -> Iterator[None]:
 
 
 def test_a_daemon_outlives_a_database_that_somebody_else_holds(given_stage: GivenStage) -> None:
-    stage = given_stage(speed=100, busy_timeout_s="20")  # 0.2 s of ours
+    stage = given_stage(speed=100, busy_timeout_s="20", **SHORT_DOUBT)  # 0.2 s of ours
     stage.given_campaign(
         contacts=40, numbers=2, call_interval_s=0, completion_timeout_s=5, max_retries=0
     )

@@ -20,11 +20,10 @@ from dialer.rehearsal import Rehearsal
 from tests.support.hosted import hosted
 from tests.support.http_sim import Judge, serving
 from tests.support.promises import check_promises
-from tests.support.stage import Stage
+from tests.support.stage import SHORT_DOUBT, Stage
 
 #: So that every way of asking is met: calls placed, sought, looked up, ended and redirected.
 FAULTS: Final = "refuse_429=0.05,error_before=0.1,error_after=0.1,drop_after=0.1,lost=0.2"
-ACCEPT_BOUND_S: Final = 50.0  # half a second of ours
 
 
 @asynccontextmanager
@@ -46,7 +45,7 @@ async def judged_carrier(rehearsal: Rehearsal) -> AsyncIterator[Judge]:
             truth_log=TruthFile(rehearsal.truth),
         ) as exchange,
     ):
-        door = Intake(exchange, ACCEPT_BOUND_S)
+        door = Intake(exchange, float(SHORT_DOUBT["accept_bound_s"]))
         judge = Judge(create_app(exchange, door, Credentials(DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN)))
         async with serving(judge, rehearsal.speed) as rehearsal.carrier_url:
             yield judge
@@ -64,13 +63,13 @@ def given_talking_agents(stage: Stage) -> None:
 def test_requests_and_responses_of_a_whole_campaign_are_as_described(
     given_stage: Callable[..., Stage],
 ) -> None:
-    stage = given_stage(speed=100, accept_bound_s=f"{ACCEPT_BOUND_S:g}", calls_per_second="0")
+    stage = given_stage(speed=100, calls_per_second="0", **SHORT_DOUBT)
     campaigns = {"Renewals": OnMachine.HANG_UP, "Messages": OnMachine.LEAVE_MESSAGE}
     for index, (name, on_machine) in enumerate(campaigns.items()):
         stage.given_campaign(
             name=name,
             on_machine=on_machine,
-            contacts=30,
+            contacts=20,
             first_contact=1 + 100 * index,
             number_ids=[1] if index else [],
             call_interval_s=0,

@@ -412,18 +412,17 @@ async def test_nobody_comes_back_in_line_while_their_campaign_is_being_cancelled
             async with operators.write() as tx:
                 await campaigns.move(tx, "Renewals", CampaignEvent.CANCEL, NOW)
 
-        async with asyncio.TaskGroup() as group:
-            async with daemon.database.write() as tx:
-                if how == "given back":
-                    await calls.released(tx, [(claim.attempt_id, "paused", None)])
-                elif how == "not placed":
-                    await calls.absent(tx, [claim.attempt_id])
-                elif how == "retried":
-                    await calls._settle(tx, [None])
-                else:
-                    await calls._take_in(tx, [status(claim, S.BUSY, NOW)])
-                group.create_task(cancel())
-                await asyncio.sleep(0.05)  # time for the command to overtake us, if it could
+        async with asyncio.TaskGroup() as group, daemon.database.write() as tx:
+            if how == "given back":
+                await calls.released(tx, [(claim.attempt_id, "paused", None)])
+            elif how == "not placed":
+                await calls.absent(tx, [claim.attempt_id])
+            elif how == "retried":
+                await calls._settle(tx, [None])
+            else:
+                await calls._take_in(tx, [status(claim, S.BUSY, NOW)])
+            group.create_task(cancel())
+            await asyncio.sleep(0.05)  # time for the command to overtake us, if it could
 
     assert (await member_of(daemon.database))["state"] == "failed"
     await assert_sound(daemon.database)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dialer import campaigns
 from dialer.claims import CLOSING_GUARD_S, AccountLimits, ClaimRequest, ClaimTimes
 from dialer.model import CampaignId, Claim, OnMachine, WaitReason
-from dialer.ports import Database
+from dialer.ports import Database, Tx
 from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase, opened
 from rotation.strategies import Strategy
@@ -255,7 +255,7 @@ async def test_an_order_is_void_when_it_would_ring_after_closing(database: AnyDa
 
     (claim,) = await daemon.take(campaign)
 
-    assert claim.void_at == FIVE - 30 * SECOND
+    assert claim.void_at == FIVE - (30 + CLOSING_GUARD_S) * SECOND
 
 
 # -- limits --------------------------------------------------------------------------------------
@@ -601,6 +601,53 @@ async def test_a_campaign_does_not_complete_under_the_hands_of_an_import(store: 
         assert not result.finished
         assert result.claims or len(await daemon.take(campaign)) == 1
         assert await rows(database, "SELECT status FROM campaigns") == [("active",)]
+
+
+class Delayed:
+    """A transaction that takes its time before one of its statements."""
+
+    def __init__(self, tx: Tx, query: str, reached: asyncio.Event) -> None:
+        self._tx = tx
+        self._query = query
+        self._reached = reached
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+    async def many(self, query: str, params: Sequence[Any]) -> None:
+        if query == self._query:
+            self._reached.set()
+            await asyncio.sleep(0.05)  # time for whoever wants to come in between
+        await self._tx.many(query, params)
+
+
+@pytest.mark.parametrize("statement", ["claim_members", "add_attempts", "save_rotation"])
+async def test_a_campaign_can_be_cancelled_in_the_middle_of_a_claim(
+    store: str, statement: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        database, operators = [
+            await stack.enter_async_context(opened(store, random.Random(n), busy_timeout_s=5))
+            for n in range(2)
+        ]
+        campaign = await given_talkative(database, contacts=4)
+        daemon = await given_claimer(database, SetClock())
+        in_the_middle = asyncio.Event()
+        async with database.read() as tx:
+            request = ClaimRequest(await daemon.plans.of(tx, campaign), 2)
+
+        async def claim() -> None:
+            async with database.write() as tx:
+                await daemon.claims.claim(Delayed(tx, statement, in_the_middle), [request])
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(claim())
+            await in_the_middle.wait()
+            group.create_task(command(operators, "Renewals", CampaignEvent.CANCEL))
+
+        states = await rows(database, "SELECT state, count(*) FROM members GROUP BY 1 ORDER BY 1")
+        assert states == [("dialing", 2), ("failed", 2)]
+        await assert_sound(database)
 
 
 # -- several claims at once ----------------------------------------------------------------------

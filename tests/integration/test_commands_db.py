@@ -55,7 +55,7 @@ def test_a_contradiction_makes_the_check_fail(cli: Cli) -> None:
 def test_a_database_that_is_not_there_is_not_made_by_looking(cli: Cli) -> None:
     done = cli("db", "check", "--json")
 
-    assert (done.code, done.error["code"]) == (1, "schema")
+    assert (done.code, done.error["code"]) == (3, "not_found")
     assert list(cli.folder.iterdir()) == []
 
 

@@ -368,15 +368,15 @@ async def test_a_sweep_that_fails_is_logged_and_repeated(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reaper = daemon.engine.reaper
-    sweep, sweeps = reaper.sweep, []
+    ask, sweeps = reaper.ask, []
 
     async def faulty() -> None:
         sweeps.append(1)
         if len(sweeps) == 1:
             raise StoreBusyError("locked by a backup")
-        await sweep()
+        await ask()
 
-    monkeypatch.setattr(reaper, "sweep", faulty)
+    monkeypatch.setattr(reaper, "ask", faulty)
     with capture_logs() as logs:
         async with running(reaper.run):
             await until(lambda: len(sweeps) == 3)

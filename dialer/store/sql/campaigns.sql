@@ -13,6 +13,14 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.id = :campaign_id;
 
+-- name: deciding_plan^
+-- The plan a member is moved by: its campaign does not end before that is done.
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+  FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
+  LEFT JOIN schedules s ON s.id = c.schedule_id
+ WHERE c.id = :campaign_id;
+
 -- name: move_campaign!
 -- Compare and set; every move makes the plans read by daemons stale.
 UPDATE campaigns

@@ -1,6 +1,10 @@
 -- name: account_lane$
 SELECT next_slot_us FROM lanes WHERE name = 'account' FOR UPDATE;
 
+-- name: claim_campaign^
+-- Held before its members, in the order in which a campaign's end takes them.
+SELECT status, revision, next_slot_us FROM campaigns WHERE id = :campaign_id FOR KEY SHARE;
+
 -- name: claim_due
 -- As in the common file; a row somebody edits at this moment is left for the next claim.
 SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
