@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dialer import campaigns
-from dialer.calls import REPORT_GRACE_S, Action, HangUp, LeaveMessage
+from dialer.calls import REPORT_GRACE_S, Action, Folded, HangUp, LeaveMessage
 from dialer.errors import StoreBusyError
 from dialer.model import (
     AmdMode,
@@ -919,7 +919,7 @@ async def test_one_event_that_cannot_be_folded_holds_up_no_other(
     claim = await given_placed(daemon)
     fold_one = daemon.engine.calls._fold_one
 
-    def faulty(record: Any, event: CallEvent, now: int) -> str:
+    def faulty(record: Any, event: CallEvent, now: int) -> Folded:
         if event.status is S.RINGING:
             raise ZeroDivisionError("a fault of ours")
         return fold_one(record, event, now)
