@@ -133,7 +133,7 @@ def test_the_version_is_told_once() -> None:
         "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "pyproject.toml",
         "requirements.txt", "requirements-dev.txt", "cli.py", ".ci/run", ".gitignore",
         "dialer/__init__.py", "rotation/__init__.py", "amd/__init__.py", "retries/__init__.py",
-        "tests", "benchmarks", "deploy", "docs/adr/README.md",
+        "tests", "benchmarks", "docs/adr/README.md",
     ],
 )  # fmt: skip
 def test_what_others_look_for_is_there(entry: str) -> None:
