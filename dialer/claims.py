@@ -156,7 +156,7 @@ class Claims:
             pacing.Lane(row["next_slot_us"], plan.interval_us),
         )
         if wait := self._held_by_limits(room, lanes, now):
-            return ClaimResult((), wait), account_next_us
+            return ClaimResult((), wait), await self._believed(tx, plan, lanes, now)
         slots = pacing.reserve(lanes, now * MS, self._horizon_us(now), room.calls)
         pool, days = await self._pool(tx, plan, live, now)
         if unavailable := pool.unavailable():
@@ -200,6 +200,18 @@ class Claims:
             # Rounded up: asked a fraction of a millisecond early, the answer would be the same.
             return Wait(reason, -(-free_us // MS) - int(self._times.look_ahead_s * MS))
         return None
+
+    async def _believed(
+        self, tx: Tx, plan: CampaignPlan, lanes: Sequence[pacing.Lane], now: int
+    ) -> int:
+        """Write off what a clock that was ahead left behind, or it would hold at every asking for
+        as long again; returns when the account's lane is free."""
+        account, campaign = lanes
+        horizon_us = self._horizon_us(now)
+        free_us = campaign.free_at(horizon_us)
+        if free_us != campaign.next_us:
+            await tx.run("move_campaign_lane", campaign_id=plan.id, next_slot_us=free_us)
+        return account.free_at(horizon_us)
 
     async def _pool(
         self, tx: Tx, plan: CampaignPlan, live: Sequence[Row], now: int

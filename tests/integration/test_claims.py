@@ -21,6 +21,7 @@ from dialer.store.opening import AnyDatabase, opened
 from rotation.strategies import Strategy
 from tests.support.engine import (
     HOUR,
+    MINUTE,
     MS,
     NOW,
     SECOND,
@@ -491,6 +492,28 @@ async def test_slots_that_passed_while_nobody_claimed_are_gone(database: AnyData
     clock.pass_s(8 * 3600)
 
     assert len(await daemon.take(campaign)) == 1
+
+
+@pytest.mark.parametrize(("rate", "interval_s"), [(1, 0), (0, 10), (0.5, 3)])
+async def test_a_clock_that_was_ahead_for_a_moment_holds_nobody_up_for_long(
+    database: AnyDatabase, rate: float, interval_s: float
+) -> None:
+    campaign = await given_talkative(database, contacts=9, call_interval_s=interval_s)
+    clock = SetClock(NOW + 24 * HOUR)
+    account = AccountLimits(calls_per_second=rate, max_concurrent=0)
+    daemon = await given_claimer(database, clock, account=account)
+    await daemon.take(campaign)
+    async with database.write() as tx:
+        await write(tx, "UPDATE members SET next_at = ?1", [(NOW,)])
+
+    clock.at = NOW
+    asked_at: list[int] = []
+    while not (claims := await daemon.take(campaign)) and len(asked_at) < 100:
+        asked_at.append(clock.at)
+        clock.pass_s(5)  # as the dispatcher asks at the latest
+
+    assert claims
+    assert clock.at - NOW <= 3 * MINUTE
 
 
 # -- which number --------------------------------------------------------------------------------
