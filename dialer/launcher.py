@@ -140,6 +140,8 @@ class Launcher:
 
     def _due(self) -> list[Claim]:
         now = self._clock.now()
+        # What a clock that was ahead for a moment left behind is written off.
+        self._free_us = min(self._free_us, (now + TOLERANCE_MS) * MS + self._spacing_us)
         due: list[Claim] = []
         while self._heap and self._next_at() <= now and len(due) < self._room:
             slot_at, _, claim = heapq.heappop(self._heap)

@@ -4,6 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from dialer import campaigns
 from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult
 from dialer.errors import StoreBusyError, UnreachableError
-from dialer.launcher import BACK_OFF_MAX_S, BACK_OFF_S
+from dialer.launcher import BACK_OFF_MAX_S, BACK_OFF_S, OUTAGE
 from dialer.leases import MARGIN_S
 from dialer.model import CallEvent, CampaignId, CarrierStatus, Claim, WaitReason
 from dialer.ports import (
@@ -165,6 +167,27 @@ async def test_a_claim_waits_for_its_slot(daemon: Daemon) -> None:
     assert [order.to for order in daemon.carrier.orders] == [claim.to for claim in claims]
 
 
+async def test_a_clock_that_was_ahead_for_a_moment_holds_no_request_up(
+    store: str, database: AnyDatabase
+) -> None:
+    async with daemon_on(store, database, calls_per_second=1, lease_s=1e6) as daemon:
+        daemon.clock.at = NOW + HOUR
+        campaign = await given_calling(daemon, contacts=2)
+        (first,) = await daemon.take(campaign)
+        await send(daemon, [first])
+
+        daemon.clock.at = NOW
+        async with database.write() as tx:
+            await write(tx, "UPDATE attempts SET state = 'intent', sid = ?1", [(None,)])
+        async with sending(daemon, [replace(first, send_at=NOW, void_at=NOW + 3 * SECOND)]):
+            while len(daemon.carrier.orders) < 2 and daemon.clock.at < NOW + 2 * SECOND:
+                daemon.clock.at += 50
+                daemon.engine.launcher.add([])  # look again
+                await asyncio.sleep(0.001)
+
+        assert len(daemon.carrier.orders) == 2
+
+
 @pytest.mark.parametrize("event", [CampaignEvent.PAUSE, CampaignEvent.CANCEL])
 async def test_a_campaign_stopped_after_the_claim_calls_nobody(
     daemon: Daemon, event: CampaignEvent
@@ -250,6 +273,53 @@ async def test_what_cannot_be_confirmed_is_not_sent(
     assert (await attempt_of(daemon.database, claims[0]))["state"] == "released"
 
 
+async def test_slots_that_passed_while_nothing_could_leave_are_not_made_up_for_in_a_burst(
+    store: str, database: AnyDatabase
+) -> None:
+    async with daemon_on(store, database, calls_per_second=10, look_ahead_s=0.3) as daemon:
+        campaign = await given_calling(daemon, contacts=4)
+        claims = await daemon.take(campaign)
+        assert [claim.send_at - NOW for claim in claims] == [0, 100, 200, 300]
+
+        launcher, left_at = daemon.engine.launcher, list[int]()
+
+        async def note(order: Order) -> None:
+            left_at.append(daemon.clock.at)
+
+        daemon.carrier.while_placing = note
+        daemon.clock.at = NOW + SECOND
+        async with sending(daemon, claims):
+            while launcher.busy:
+                launcher.add([])  # look again
+                await asyncio.sleep(0.001)
+                await until(lambda: not launcher._in_flight)
+                daemon.clock.at += 10
+
+        assert all(later - earlier >= 80 for earlier, later in pairwise(left_at))
+        assert len(left_at) == 4
+
+
+async def test_only_so_many_requests_are_under_way_and_the_rest_waits_for_its_last_look(
+    store: str, database: AnyDatabase
+) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(order: Order) -> None:
+        await go_on.wait()
+
+    async with daemon_on(store, database, requests_at_once=2) as daemon:
+        daemon.carrier.while_placing = slow
+        campaign = await given_calling(daemon, contacts=5)
+        async with sending(daemon, await daemon.take(campaign)):
+            await until(lambda: len(daemon.carrier.orders) == 2)
+            await command(daemon, CampaignEvent.PAUSE)
+            go_on.set()
+
+        assert len(daemon.carrier.orders) == 2
+        states = await rows(database, "SELECT state, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
+        assert states == [("placed", 2), ("released", 3)]
+
+
 # -- the carrier's answers -----------------------------------------------------------------------
 
 
@@ -324,6 +394,40 @@ async def test_news_during_the_request_beats_the_doubt(daemon: Daemon) -> None:
     await send(daemon, [claim])
 
     assert (await attempt_of(daemon.database, claim))["state"] == "placed"
+
+
+async def test_a_defect_of_ours_while_placing_is_a_doubt(daemon: Daemon) -> None:
+    campaign = await given_calling(daemon, contacts=2)
+    claims = await daemon.take(campaign)
+
+    async def stumble(order: Order) -> None:
+        if order.attempt_id == claims[0].attempt_id:
+            raise ZeroDivisionError("after the request had left, perhaps")
+
+    daemon.carrier.while_placing = stumble
+    with capture_logs() as logs:
+        await send(daemon, claims)
+
+    first, second = [await attempt_of(daemon.database, claim) for claim in claims]
+    assert (first["state"], second["state"]) == ("unknown", "placed")
+    assert "launch.defect" in [entry["event"] for entry in logs]
+
+
+async def test_doubt_upon_doubt_is_an_outage_and_spends_nobody_elses_attempts(
+    daemon: Daemon,
+) -> None:
+    campaign = await given_calling(daemon, contacts=OUTAGE + 3)
+    daemon.carrier.placements = [Doubtful("no answer within 10 s") for _ in range(OUTAGE)]
+
+    await send(daemon, await daemon.take(campaign, limit=OUTAGE - 1))
+    patient = {reason for reason, *_ in await why_waiting(daemon)}
+    await send(daemon, await daemon.take(campaign, limit=1))
+
+    assert WaitReason.CARRIER_BACK_OFF not in patient
+    until_at = NOW + int(BACK_OFF_MAX_S * SECOND)
+    assert (WaitReason.CARRIER_BACK_OFF, 3, until_at, "no answer within 10 s") in (
+        await why_waiting(daemon)
+    )
 
 
 @pytest.mark.parametrize(
@@ -519,6 +623,49 @@ async def test_a_campaign_is_called_through_as_calls_end(daemon: Daemon) -> None
 
     assert await rows(daemon.database, "SELECT DISTINCT state FROM members") == [("completed",)]
     assert len({order.to for order in daemon.carrier.orders}) == 7
+
+
+async def test_campaigns_that_share_a_limit_take_turns(store: str, database: AnyDatabase) -> None:
+    async with daemon_on(store, database, max_concurrent=1) as daemon:
+        names = {}
+        for number, name in enumerate(("One", "Two", "Three")):
+            campaign = await given_calling(
+                daemon, name=name, contacts=3, first_contact=10 * number + 1,
+                number_ids=[1] if number else (), completion_timeout_s=0,
+            )  # fmt: skip
+            names[campaign] = name
+        orders, ended = daemon.carrier.orders, 0
+
+        def next_is_under_way() -> bool:
+            return len(orders) > ended
+
+        async with running(daemon.engine.dispatcher.run, daemon.engine.launcher.run):
+            while ended < 9:
+                await until(next_is_under_way)
+                ended += 1
+                await daemon.engine.calls.receive(completed(orders[ended - 1], ended))
+            await daemon.batcher.settled()
+
+        called = await rows(database, "SELECT campaign_id FROM attempts ORDER BY id")
+        turns = [names[campaign] for (campaign,) in called]
+        assert sorted(turns[:3]) == sorted(turns[3:6]) == sorted(turns[6:])
+
+
+async def test_a_campaign_that_cannot_be_read_stops_itself_and_no_other(daemon: Daemon) -> None:
+    always = '{"zone": "UTC", "weekly": {}}'
+    broken = await given_calling(daemon, name="Broken", schedule_body=always)
+    sound = await given_calling(daemon, name="Sound", first_contact=10, number_ids=[1])
+    async with daemon.database.write() as tx:
+        await write(tx, "UPDATE schedules SET body = ?1", [("{",)])
+
+    with capture_logs() as logs:
+        async with running(daemon.engine.dispatcher.run, daemon.engine.launcher.run):
+            await until(lambda: bool(daemon.carrier.orders))
+            await daemon.batcher.settled()
+
+    unreadable = {entry["campaign"] for entry in logs if entry["event"] == "campaign.unreadable"}
+    assert unreadable == {broken}
+    assert await rows(daemon.database, "SELECT campaign_id FROM attempts") == [(sound,)]
 
 
 async def test_a_call_that_ends_while_members_are_being_claimed_is_not_overlooked(

@@ -119,6 +119,22 @@ async def test_a_commit_is_bounded_but_takes_a_large_submission_whole() -> None:
     assert ledger.commits == [["a", "b", "c", "d"], ["e", *"fghij"], ["k"]]
 
 
+async def test_what_wants_to_be_alone_shares_no_commit_and_keeps_its_place() -> None:
+    ledger = Ledger()
+    batcher = Batcher(ledger)
+
+    async with running(batcher.run):
+        await asyncio.gather(
+            batcher.apply(enter, ["a"]),
+            batcher.apply(enter, ["b"], alone=True),
+            batcher.apply(enter, ["c"], alone=True),
+            batcher.apply(enter, ["d"]),
+            batcher.apply(enter, ["e"]),
+        )
+
+    assert ledger.commits == [["a"], ["b"], ["c"], ["d", "e"]]
+
+
 async def test_what_comes_during_a_commit_goes_into_the_next() -> None:
     ledger = Ledger()
     batcher = Batcher(ledger)
