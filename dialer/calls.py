@@ -9,8 +9,8 @@ may still refine the outcome. Then the retry policy decides, once.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -89,8 +89,7 @@ class LeaveMessage:
 Action = HangUp | LeaveMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(NamedTuple):
     """What an event amounted to, for the inbox, and what the carrier is to be asked to do."""
 
     verdict: str
@@ -268,7 +267,7 @@ class Calls:
                 continue
             record.advance(AttemptEvent.REFUSE)
             record.detail = f"refused: {refusal.code}: {refusal.message}"
-            record.facts = replace(record.facts, error_code=refusal.code)
+            record.facts = record.facts._replace(error_code=refusal.code)
             await self._without_call(tx, record, _outcome_of_refusal(refusal), now, refusal.kind)
         await self._attempts.save(tx, records.values(), now)
         return [None] * len(ops)

@@ -1,12 +1,13 @@
-"""The nouns of the engine: small frozen values, the same names in every layer.
+"""The nouns of the engine: small immutable values, the same names in every layer.
 
-Times named ``…_at`` are UTC milliseconds; durations named ``…_s`` are seconds.
+Times named ``…_at`` are UTC milliseconds; durations named ``…_s`` are seconds. Values that are
+made several times per call are named tuples, which cost a third of a frozen dataclass (ADR 13).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NamedTuple, NewType, Self
 
 CampaignId = NewType("CampaignId", int)
 MemberId = NewType("MemberId", int)
@@ -53,31 +54,30 @@ class Agent:
     options: Mapping[str, str]
 
 
+FINAL_RANK: Final = 4
+
+
 class CarrierStatus(StrEnum):
-    """The carrier's status of a call; declared in the order a call passes through."""
+    """The carrier's status of a call, with how far the call has come."""
 
-    QUEUED = "queued"
-    INITIATED = "initiated"  # in callbacks only, never on the resource
-    RINGING = "ringing"
-    IN_PROGRESS = "in-progress"
-    COMPLETED = "completed"
-    BUSY = "busy"
-    NO_ANSWER = "no-answer"
-    FAILED = "failed"
-    CANCELED = "canceled"
+    rank: int  # all final statuses rank alike
+    final: bool
 
-    @property
-    def rank(self) -> int:
-        """How far the call has come; all final statuses rank alike."""
-        return _RANK[self]
+    def __new__(cls, value: str, rank: int = 0) -> Self:
+        status = str.__new__(cls, value)
+        status._value_ = value
+        status.rank, status.final = rank, rank == FINAL_RANK
+        return status
 
-    @property
-    def final(self) -> bool:
-        return _RANK[self] == FINAL_RANK
-
-
-FINAL_RANK = 4
-_RANK = {status: min(at, FINAL_RANK) for at, status in enumerate(CarrierStatus)}
+    QUEUED = "queued", 0
+    INITIATED = "initiated", 1  # in callbacks only, never on the resource
+    RINGING = "ringing", 2
+    IN_PROGRESS = "in-progress", 3
+    COMPLETED = "completed", FINAL_RANK
+    BUSY = "busy", FINAL_RANK
+    NO_ANSWER = "no-answer", FINAL_RANK
+    FAILED = "failed", FINAL_RANK
+    CANCELED = "canceled", FINAL_RANK
 
 
 class EventSource(StrEnum):
@@ -90,8 +90,7 @@ class EventSource(StrEnum):
     REQUEST = "request"  # the answer to our own request; never in the inbox
 
 
-@dataclass(frozen=True, slots=True)
-class CallEvent:
+class CallEvent(NamedTuple):
     """One piece of news of one call, as the inbox keeps it; any fact may be missing."""
 
     attempt_id: AttemptId
@@ -112,8 +111,7 @@ class CallEvent:
         return f"{self.source}|{self.status or ''}|{self.answered_by or ''}|{self.sid[-8:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(NamedTuple):
     """All that is known of an attempt's call: the join of its events, in any order."""
 
     sid: CallSid | None = None
@@ -171,8 +169,7 @@ class FailReason(StrEnum):
     CANCELLED = "cancelled"  # the campaign was cancelled or ended by hand
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A member taken for one attempt: the intent is durable, the carrier has not been asked."""
 
     attempt_id: AttemptId

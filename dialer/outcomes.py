@@ -44,8 +44,8 @@ NOTHING: Final = CallFacts()
 
 def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
     """The facts with *event* in them; commutative, associative and idempotent."""
-    status, final = event.status, _last_word(facts, event)
-    seen_at = event.occurred_at if event.occurred_at is not None else event.received_at
+    status, known = event.status, facts.status
+    seen_at = event.received_at if event.occurred_at is None else event.occurred_at
     ringing_at, answered_at, asked_at = facts.ringing_at, facts.answered_at, facts.asked_at
     if event.source is EventSource.ANSWER:
         asked_at = _least(asked_at, event.received_at)
@@ -53,27 +53,31 @@ def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
         ringing_at = _least(ringing_at, seen_at)
     elif status is CarrierStatus.IN_PROGRESS:
         answered_at = _least(answered_at, seen_at)
-    further = status is not None and (facts.status is None or status.rank > facts.status.rank)
+    end = facts
+    if status is not None:
+        if status.final:
+            end = _last_word(facts, event, status, seen_at)
+            known = end.status
+        elif known is None or status.rank > known.rank:
+            known = status
     return CallFacts(
         facts.sid or event.sid,
-        final.status or (status if further else facts.status),
+        known,
         ringing_at,
         answered_at,
         asked_at,
-        final.ended_at,
-        final.duration_s,
-        final.sip_code,
-        final.error_code,
+        end.ended_at,
+        end.duration_s,
+        end.sip_code,
+        end.error_code,
         _surer(facts.answered_by, event.answered_by),
     )
 
 
-def _last_word(facts: CallFacts, event: CallEvent) -> CallFacts:
-    """What is known of the call's end, of the status that counts; empty while it goes on."""
-    status = event.status
-    if status is None or not status.final:
-        return facts if facts.final else NOTHING
-    ended_at = event.occurred_at if event.occurred_at is not None else event.received_at
+def _last_word(
+    facts: CallFacts, event: CallEvent, status: CarrierStatus, ended_at: int
+) -> CallFacts:
+    """What is known of the call's end, of the final status that counts."""
     told = CallFacts(
         status=status,
         ended_at=ended_at,
@@ -81,7 +85,7 @@ def _last_word(facts: CallFacts, event: CallEvent) -> CallFacts:
         sip_code=event.sip_code,
         error_code=event.error_code,
     )
-    if facts.status is None or not facts.final:
+    if not facts.final:
         return told
     if facts.status is not status:
         return min(facts, told, key=lambda each: _FINAL_ORDER.index(each.status))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dialer.model import AmdMode, AttemptId, CallEvent, CallFacts, CallSid, Script
 
@@ -65,8 +65,7 @@ class Database(Protocol):
 # -- the carrier ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One call to place. After *void_at* (UTC ms) the request must not leave any more."""
 
     attempt_id: AttemptId

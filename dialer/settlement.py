@@ -1,7 +1,6 @@
 """What an attempt that is over means for its member: pure decisions, made once per attempt."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dialer.model import AgentKind, FailReason
 from dialer.outcomes import certainly_invalid
@@ -17,8 +16,7 @@ CONVERSATION_MIN_S: Final = 5
 _CALLED_OFF: Final = frozenset({CampaignStatus.CANCELLED, CampaignStatus.COMPLETED})
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """What a member has behind it; *attempts* includes a call that just ended."""
 
     attempts: int
@@ -27,8 +25,7 @@ class Past:
     outcome: Outcome | None  # of the attempt before this one
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A call that is over."""
 
     outcome: Outcome
@@ -36,8 +33,7 @@ class Ended:
     error_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Where the member goes, when it is due there, and why if it failed."""
 
     event: MemberEvent

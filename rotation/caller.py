@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class CallerId:
+class CallerId(NamedTuple):
     """One number within one campaign, as it stands inside the claim's transaction.
 
     The counters count the calls of every campaign the number serves; ``weight``, ``last_turn``

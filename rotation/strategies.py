@@ -26,6 +26,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -57,7 +58,7 @@ Choice: TypeAlias = Callable[[Collection[CallerId], Credits], Pick]
 
 def round_robin(eligible: Collection[CallerId]) -> CallerId:
     """The number whose last turn is longest ago; among those that had none, the lowest id."""
-    return min(eligible, key=lambda caller: (caller.last_turn, caller.id))
+    return min(eligible, key=_TURN)
 
 
 def lowest_spam(eligible: Collection[CallerId]) -> CallerId:
@@ -82,6 +83,9 @@ def weighted(eligible: Collection[CallerId], credits_before: Credits) -> Pick:
     chosen = max(eligible, key=lambda caller: (owed[caller.id], -caller.id))
     owed[chosen.id] -= total
     return Pick(chosen, owed)
+
+
+_TURN: Final = attrgetter("last_turn", "id")
 
 
 def _usage(caller: CallerId) -> tuple[int, float, int]:

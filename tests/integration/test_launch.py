@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -179,7 +178,7 @@ async def test_a_clock_that_was_ahead_for_a_moment_holds_no_request_up(
         daemon.clock.at = NOW
         async with database.write() as tx:
             await write(tx, "UPDATE attempts SET state = 'intent', sid = ?1", [(None,)])
-        async with sending(daemon, [replace(first, send_at=NOW, void_at=NOW + 3 * SECOND)]):
+        async with sending(daemon, [first._replace(send_at=NOW, void_at=NOW + 3 * SECOND)]):
             while len(daemon.carrier.orders) < 2 and daemon.clock.at < NOW + 2 * SECOND:
                 daemon.clock.at += 50
                 daemon.engine.launcher.add([])  # look again

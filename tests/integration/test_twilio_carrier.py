@@ -229,9 +229,9 @@ PLAIN_FORM = [
     ("order", "extra"),
     [
         (ORDER, []),
-        (replace(ORDER, detect_message_end=True), []),
+        (ORDER._replace(detect_message_end=True), []),
         (
-            replace(ORDER, amd=AmdMode.CARRIER),
+            ORDER._replace(amd=AmdMode.CARRIER),
             [
                 ("AsyncAmd", "true"),
                 ("AsyncAmdStatusCallback", f"{CALLBACKS}/amd/{ATTEMPT}#rc=2&rp=ct,rt,5xx"),
@@ -239,7 +239,7 @@ PLAIN_FORM = [
             ],
         ),
         (
-            replace(ORDER, amd=AmdMode.CARRIER, detect_message_end=True),
+            ORDER._replace(amd=AmdMode.CARRIER, detect_message_end=True),
             [
                 ("AsyncAmd", "true"),
                 ("AsyncAmdStatusCallback", f"{CALLBACKS}/amd/{ATTEMPT}#rc=2&rp=ct,rt,5xx"),
@@ -391,8 +391,8 @@ async def test_a_connection_that_does_not_come_about_in_time_sent_nothing(
 
 async def test_an_order_is_good_up_to_its_last_millisecond() -> None:
     async with serving(created) as server, carrier_at(server.url) as carrier:
-        assert isinstance(await carrier.place(replace(ORDER, void_at=NOW)), Accepted)
-        assert isinstance(await carrier.place(replace(ORDER, void_at=NOW - 1)), NotSent)
+        assert isinstance(await carrier.place(ORDER._replace(void_at=NOW)), Accepted)
+        assert isinstance(await carrier.place(ORDER._replace(void_at=NOW - 1)), NotSent)
 
     assert len(server.seen) == 1
 
@@ -436,7 +436,7 @@ async def test_fifty_at_once_each_hear_of_their_own_call() -> None:
         await asyncio.sleep(int(to[-1]) / 1000)  # so that answers overtake one another
         return web.json_response(call(sid=f"CA{to[1:]}", to=to), status=201)
 
-    orders = [replace(ORDER, to=f"+120255501{at:02}") for at in range(50)]
+    orders = [ORDER._replace(to=f"+120255501{at:02}") for at in range(50)]
     async with serving(named_after_callee) as server, carrier_at(server.url) as carrier:
         placements = await asyncio.gather(*map(carrier.place, orders))
 
@@ -787,13 +787,13 @@ def test_missing_credentials_are_noticed_at_once() -> None:
 async def test_every_request_is_as_twilio_describes_it() -> None:
     numbers = replying(200, {"incoming_phone_numbers": [], "next_page_uri": None})
     callers = replying(200, {"outgoing_caller_ids": [], "next_page_uri": None})
-    detecting = replace(ORDER, amd=AmdMode.CARRIER)
+    detecting = ORDER._replace(amd=AmdMode.CARRIER)
     async with (
         serving(created, created, created, updated, updated, updated, updated,
                 page(), numbers, callers, numbers) as server,
         carrier_at(server.url) as carrier,
     ):  # fmt: skip
-        for order in (ORDER, detecting, replace(detecting, detect_message_end=True)):
+        for order in (ORDER, detecting, detecting._replace(detect_message_end=True)):
             await carrier.place(order)
         await carrier.hang_up(SID)
         await carrier.cancel(SID)

@@ -4,7 +4,6 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -39,7 +38,7 @@ FRESH = CallerId(
 
 def given_callers(*weights: int) -> list[CallerId]:
     """Fresh numbers with ids 1, 2, ... and these weights."""
-    return [replace(FRESH, id=i, weight=weight) for i, weight in enumerate(weights, 1)]
+    return [FRESH._replace(id=i, weight=weight) for i, weight in enumerate(weights, 1)]
 
 
 def after(callers: Iterable[CallerId], pool: Pool) -> list[CallerId]:
@@ -93,14 +92,14 @@ weights = st.lists(st.integers(1, 12), min_size=1, max_size=6)
     ("caller", "reason"),
     [
         (FRESH, None),
-        (replace(FRESH, enabled=False), Ineligible.DISABLED),
-        (replace(FRESH, spam_score=6.99), None),
-        (replace(FRESH, spam_score=7.0), Ineligible.EXCLUDED),
-        (replace(FRESH, calls_today=99), None),
-        (replace(FRESH, calls_today=100), Ineligible.DAILY_CAP),
-        (replace(FRESH, live_calls=500), None),
-        (replace(FRESH, live_calls=1, max_live=2), None),
-        (replace(FRESH, live_calls=2, max_live=2), Ineligible.BUSY),
+        (FRESH._replace(enabled=False), Ineligible.DISABLED),
+        (FRESH._replace(spam_score=6.99), None),
+        (FRESH._replace(spam_score=7.0), Ineligible.EXCLUDED),
+        (FRESH._replace(calls_today=99), None),
+        (FRESH._replace(calls_today=100), Ineligible.DAILY_CAP),
+        (FRESH._replace(live_calls=500), None),
+        (FRESH._replace(live_calls=1, max_live=2), None),
+        (FRESH._replace(live_calls=2, max_live=2), Ineligible.BUSY),
     ],
 )
 def test_a_number_is_barred_exactly_from_its_limits_on(
@@ -110,9 +109,9 @@ def test_a_number_is_barred_exactly_from_its_limits_on(
 
 
 def test_the_reason_an_operator_must_act_on_comes_first() -> None:
-    capped_and_busy = replace(FRESH, calls_today=100, live_calls=1, max_live=1)
-    excluded = replace(capped_and_busy, spam_score=9)
-    disabled = replace(excluded, enabled=False)
+    capped_and_busy = FRESH._replace(calls_today=100, live_calls=1, max_live=1)
+    excluded = capped_and_busy._replace(spam_score=9)
+    disabled = excluded._replace(enabled=False)
 
     assert why_not(capped_and_busy, LIMITS) is Ineligible.DAILY_CAP
     assert why_not(excluded, LIMITS) is Ineligible.EXCLUDED
@@ -128,7 +127,7 @@ def test_every_strategy_has_its_choice() -> None:
 
 def test_round_robin_takes_the_oldest_turn_and_breaks_ties_by_id() -> None:
     old, older, new_high, new_low = (
-        replace(FRESH, id=id_, last_turn=turn) for id_, turn in [(1, 8), (2, 3), (9, 0), (5, 0)]
+        FRESH._replace(id=id_, last_turn=turn) for id_, turn in [(1, 8), (2, 3), (9, 0), (5, 0)]
     )
 
     assert round_robin([old, older]) == older
@@ -136,11 +135,11 @@ def test_round_robin_takes_the_oldest_turn_and_breaks_ties_by_id() -> None:
 
 
 def test_lowest_spam_breaks_ties_by_use_then_rest_then_id() -> None:
-    worse = replace(FRESH, id=1, spam_score=0.1)
-    unscored = replace(FRESH, id=2, calls_today=5, last_used_at=NOW)
-    less_used = replace(FRESH, id=3, spam_score=0.0, calls_today=4, last_used_at=NOW)
-    rested = replace(less_used, id=4, last_used_at=NOW - 1)
-    rested_too = replace(rested, id=5)
+    worse = FRESH._replace(id=1, spam_score=0.1)
+    unscored = FRESH._replace(id=2, calls_today=5, last_used_at=NOW)
+    less_used = FRESH._replace(id=3, spam_score=0.0, calls_today=4, last_used_at=NOW)
+    rested = less_used._replace(id=4, last_used_at=NOW - 1)
+    rested_too = rested._replace(id=5)
 
     assert lowest_spam([worse, unscored]) == unscored
     assert lowest_spam([worse, unscored, less_used]) == less_used
@@ -148,11 +147,11 @@ def test_lowest_spam_breaks_ties_by_use_then_rest_then_id() -> None:
 
 
 def test_least_used_today_breaks_ties_by_rest_then_id() -> None:
-    used = replace(FRESH, id=1, calls_today=2)
-    fresh_call = replace(FRESH, id=2, calls_today=1, last_used_at=NOW)
-    rested = replace(fresh_call, id=3, last_used_at=0)
-    never_used = replace(fresh_call, id=5, last_used_at=None)
-    never_used_too = replace(never_used, id=4)
+    used = FRESH._replace(id=1, calls_today=2)
+    fresh_call = FRESH._replace(id=2, calls_today=1, last_used_at=NOW)
+    rested = fresh_call._replace(id=3, last_used_at=0)
+    never_used = fresh_call._replace(id=5, last_used_at=None)
+    never_used_too = never_used._replace(id=4)
 
     assert least_used_today([used, fresh_call]) == fresh_call
     assert least_used_today([used, fresh_call, rested]) == rested
@@ -301,14 +300,14 @@ def test_weighted_falls_back_into_exact_rounds_after_any_history(
     callers = given_callers(*of_each)
     for absent, count in history:
         pool = Pool(
-            [replace(c, enabled=c.id not in absent) for c in callers],
+            [c._replace(enabled=c.id not in absent) for c in callers],
             UNLIMITED,
             Strategy.WEIGHTED,
             NOW,
         )
         for _ in range(count):
             pool.take()
-        callers = [replace(caller, enabled=True) for caller in after(callers, pool)]
+        callers = [caller._replace(enabled=True) for caller in after(callers, pool)]
 
     light = [caller for caller in callers if caller.weight < 200] or callers[:1]
     total = sum(caller.weight for caller in light)
@@ -346,7 +345,7 @@ def test_calls_that_stay_on_a_number_leave_the_turns_of_the_others_as_they_were(
 
 def test_a_call_leaves_its_preferred_number_when_that_may_not_be_used() -> None:
     first, second = given_callers(1, 1)
-    spammy = replace(first, spam_score=8)
+    spammy = first._replace(spam_score=8)
 
     taken = Pool([spammy, second], LIMITS, Strategy.ROUND_ROBIN, NOW).take(spammy.id)
 
@@ -359,12 +358,12 @@ def test_a_call_leaves_its_preferred_number_when_that_may_not_be_used() -> None:
 
 def test_a_call_in_turn_is_counted_on_its_number_only() -> None:
     first, second = given_callers(1, 1)
-    second = replace(second, last_turn=6, calls_today=2, live_calls=1, last_used_at=5)
-    pool = Pool([replace(first, last_turn=7), second], LIMITS, Strategy.ROUND_ROBIN, NOW)
+    second = second._replace(last_turn=6, calls_today=2, live_calls=1, last_used_at=5)
+    pool = Pool([first._replace(last_turn=7), second], LIMITS, Strategy.ROUND_ROBIN, NOW)
 
     taken = pool.take()
 
-    used = replace(second, last_turn=8, calls_today=3, live_calls=2, last_used_at=NOW)
+    used = second._replace(last_turn=8, calls_today=3, live_calls=2, last_used_at=NOW)
     assert taken == used
     assert pool.changed() == [used]
     assert pool.taken == {second.id: 1}
@@ -376,20 +375,20 @@ def test_a_call_that_stays_on_its_number_costs_neither_turn_nor_credit() -> None
 
     taken = pool.take(2)
 
-    assert taken == replace(callers[1], calls_today=1, live_calls=1, last_used_at=NOW)
+    assert taken == callers[1]._replace(calls_today=1, live_calls=1, last_used_at=NOW)
     assert pool.changed() == [taken]
 
 
 def test_a_weighted_call_moves_the_credit_of_every_eligible_number() -> None:
     heavy, light, barred = given_callers(3, 1, 1)
-    barred = replace(barred, enabled=False, credit=2)
+    barred = barred._replace(enabled=False, credit=2)
     pool = Pool([heavy, light, barred], LIMITS, Strategy.WEIGHTED, NOW)
 
     taken = pool.take()
 
-    used = replace(heavy, calls_today=1, live_calls=1, last_used_at=NOW, last_turn=1, credit=-1)
+    used = heavy._replace(calls_today=1, live_calls=1, last_used_at=NOW, last_turn=1, credit=-1)
     assert taken == used
-    assert pool.changed() == [used, replace(light, credit=1)]
+    assert pool.changed() == [used, light._replace(credit=1)]
     assert pool.taken == {heavy.id: 1}
 
 
@@ -404,14 +403,14 @@ def test_an_unused_pool_changes_nothing() -> None:
 
 
 def test_a_pool_with_an_eligible_number_is_not_unavailable() -> None:
-    barred = replace(FRESH, id=2, enabled=False)
+    barred = FRESH._replace(id=2, enabled=False)
 
     assert Pool([FRESH, barred], LIMITS, Strategy.ROUND_ROBIN, NOW).unavailable() is None
 
 
 def test_an_exhausted_pool_says_why_and_until_when() -> None:
-    capped = [replace(FRESH, id=i, calls_today=99, day_ends_at=MIDNIGHT + i) for i in (4, 3, 5)]
-    excluded = replace(FRESH, id=6, spam_score=9.5, calls_today=100)
+    capped = [FRESH._replace(id=i, calls_today=99, day_ends_at=MIDNIGHT + i) for i in (4, 3, 5)]
+    excluded = FRESH._replace(id=6, spam_score=9.5, calls_today=100)
     pool = Pool([excluded, *capped], LIMITS, Strategy.ROUND_ROBIN, NOW)
     assert [taken.id for _ in capped if (taken := pool.take())] == [3, 4, 5]
 
@@ -427,10 +426,10 @@ def test_an_exhausted_pool_says_why_and_until_when() -> None:
 
 def test_no_hour_is_promised_when_only_an_operator_or_the_end_of_a_call_helps() -> None:
     callers = [
-        replace(FRESH, id=1, live_calls=1, max_live=1),
-        replace(FRESH, id=2, calls_today=100, live_calls=1, max_live=1),
-        replace(FRESH, id=3, enabled=False, calls_today=100),
-        replace(FRESH, id=4, enabled=False),
+        FRESH._replace(id=1, live_calls=1, max_live=1),
+        FRESH._replace(id=2, calls_today=100, live_calls=1, max_live=1),
+        FRESH._replace(id=3, enabled=False, calls_today=100),
+        FRESH._replace(id=4, enabled=False),
     ]
 
     unavailable = Pool(callers, LIMITS, Strategy.ROUND_ROBIN, NOW).unavailable()
@@ -467,7 +466,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.strategy = Strategy.ROUND_ROBIN
         self.now = NOW
         self.stored = {
-            caller.id: replace(caller, max_live=max_live)
+            caller.id: caller._replace(max_live=max_live)
             for caller, max_live in zip(given_callers(1, 5, 2, 1), [None, 1, 2, 3], strict=True)
         }
         self.placed_today: Counter[int] = Counter()
@@ -517,19 +516,19 @@ class AnyInterleaving(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(sorted(self.live.elements())))
         self.live[id_] -= 1
         number = self.stored[id_]
-        self.stored[id_] = replace(number, live_calls=number.live_calls - 1)
+        self.stored[id_] = number._replace(live_calls=number.live_calls - 1)
 
     @rule(id_=ids, score=st.none() | st.floats(0, 10))
     def score(self, id_: int, score: float | None) -> None:
-        self.stored[id_] = replace(self.stored[id_], spam_score=score)
+        self.stored[id_] = self.stored[id_]._replace(spam_score=score)
 
     @rule(id_=ids, enabled=st.booleans())
     def switch(self, id_: int, enabled: bool) -> None:
-        self.stored[id_] = replace(self.stored[id_], enabled=enabled)
+        self.stored[id_] = self.stored[id_]._replace(enabled=enabled)
 
     @rule(id_=ids, weight=st.integers(1, 500))
     def weigh(self, id_: int, weight: int) -> None:
-        self.stored[id_] = replace(self.stored[id_], weight=weight)
+        self.stored[id_] = self.stored[id_]._replace(weight=weight)
 
     @rule(strategy=st.sampled_from(Strategy))
     def choose_strategy(self, strategy: Strategy) -> None:
@@ -544,7 +543,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.now += DAY_MS
         self.placed_today.clear()
         self.stored = {
-            id_: replace(number, calls_today=0, day_ends_at=number.day_ends_at + DAY_MS)
+            id_: number._replace(calls_today=0, day_ends_at=number.day_ends_at + DAY_MS)
             for id_, number in self.stored.items()
         }
 
