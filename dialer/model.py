@@ -196,3 +196,4 @@ class Script:
     language: str | None
     caller_id: str
     time_limit_s: int
+    listen_s: int = 0  # silence after a spoken message, while it is being found out who answered

@@ -1,10 +1,18 @@
 """What an answered call is to hear, read when the carrier asks."""
 
 import json
+from typing import Final
 
-from dialer.model import Agent, AgentKind, AttemptId, Script
+from dialer.model import Agent, AgentKind, AmdMode, AttemptId, OnMachine, Script
 from dialer.ports import Database, Row
 from dialer.states import OPEN_ATTEMPT_STATES, AttemptState, CampaignStatus
+
+#: The carrier's verdict that a machine answered comes within this of the answer, nearly always: it
+#: listens to a first phrase (Twilio decides after some 4 s). A call that ended before its verdict
+#: would count as a person reached.
+VERDICT_S: Final = 10
+#: The carrier waits so long for the end of a machine's greeting (Twilio's MachineDetectionTimeout).
+GREETING_S: Final = 30
 
 
 class Scripts:
@@ -38,4 +46,11 @@ class Scripts:
             language=row["language"],
             caller_id=row["caller_id"],
             time_limit_s=self._time_limit_s,
+            listen_s=_listen_s(AmdMode(row["amd"]), OnMachine(row["on_machine"])),
         )
+
+
+def _listen_s(amd: AmdMode, on_machine: OnMachine) -> int:
+    if amd is AmdMode.OFF:
+        return 0
+    return GREETING_S if on_machine is OnMachine.LEAVE_MESSAGE else VERDICT_S

@@ -103,7 +103,9 @@ def validate_agent(agent: Agent) -> None:
 
 
 def _write_message(response: VoiceResponse, script: Script) -> None:
-    _say(response, script, script.agent.target)
+    spoken = _say(response, script, script.agent.target)
+    if spoken and script.listen_s:
+        response.pause(length=script.listen_s)
 
 
 def _write_stream(response: VoiceResponse, script: Script) -> None:
@@ -160,12 +162,14 @@ def _dial(response: VoiceResponse, script: Script) -> Dial:
     return response.dial(caller_id=clean(script.caller_id), time_limit=script.time_limit_s)
 
 
-def _say(response: VoiceResponse, script: Script, template: str) -> None:
+def _say(response: VoiceResponse, script: Script, template: str) -> bool:
+    """Speak *template* filled in; False when that leaves nothing to say."""
     text = clean(fill(template, script.variables))[:SPOKEN_CHARS]
     if not text.strip():
-        return  # Twilio complains of an empty <Say>
+        return False  # Twilio complains of an empty <Say>
     for part in _parts(text):
         response.say(part, voice=_option(script, "voice"), language=_language(script))
+    return True
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from dialer import campaigns
 from dialer.model import AgentKind, AttemptId
-from dialer.scripts import Scripts
+from dialer.scripts import GREETING_S, VERDICT_S, Scripts
 from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase
 from tests.support.engine import NOW, SetClock, given_claimer
@@ -39,6 +39,28 @@ async def test_a_script_is_the_campaigns_agent_with_the_contacts_variables(
         "city": "Bonn",
     }
     assert (script.language, script.caller_id, script.time_limit_s) == ("de", "+13105550001", 600)
+
+
+@pytest.mark.parametrize(
+    ("amd", "on_machine", "listen_s"),
+    [
+        ("off", "leave_message", 0),
+        ("carrier", "hang_up", VERDICT_S),
+        ("carrier", "continue", VERDICT_S),
+        ("carrier", "leave_message", GREETING_S),
+    ],
+)
+async def test_a_call_is_kept_until_the_carrier_knows_who_answered(
+    database: AnyDatabase, amd: str, on_machine: str, listen_s: int
+) -> None:
+    attempt_id = await given_attempt(database)
+    async with database.write() as tx:
+        await write(tx, "UPDATE campaigns SET amd = ?1, on_machine = ?2", [(amd, on_machine)])
+
+    script = await Scripts(database, 600).of(attempt_id)
+
+    assert script is not None
+    assert script.listen_s == listen_s
 
 
 @pytest.mark.parametrize("state", ["intent", "unknown", "placed"])

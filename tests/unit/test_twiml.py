@@ -29,9 +29,10 @@ def script(
     options: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
     language: str | None = None,
+    listen_s: int = 0,
 ) -> Script:
     agent = Agent(kind, TARGETS[kind] if target is None else target, options or {})
-    return Script(ATTEMPT, agent, variables or {}, language, "+12025550100", 600)
+    return Script(ATTEMPT, agent, variables or {}, language, "+12025550100", 600, listen_s)
 
 
 def parsed(document: bytes) -> ET.Element:
@@ -79,8 +80,16 @@ def test_the_callees_language_counts_when_the_agent_names_none(
     assert say.get("language") == written
 
 
+def test_after_a_message_the_call_waits_for_the_verdict() -> None:
+    say, pause, hang_up = parsed(twiml.document(script(listen_s=10)))
+
+    assert [say.tag, pause.tag, hang_up.tag] == ["Say", "Pause", "Hangup"]
+    assert pause.attrib == {"length": "10"}
+    assert "Pause" not in twiml.message_document(script(listen_s=10)).decode()
+
+
 def test_a_message_of_nothing_just_hangs_up() -> None:
-    assert twiml.document(script(target="{{unknown}} ")) == twiml.goodbye()
+    assert twiml.document(script(target="{{unknown}} ", listen_s=10)) == twiml.goodbye()
 
 
 def test_a_stream_carries_the_attempt() -> None:

@@ -115,8 +115,8 @@ SELECT a.id, a.phone, a.state, a.outcome, a.detail, a.intent_at, a.answered_at, 
  LIMIT :limit;
 
 -- name: call_script^
-SELECT a.id, a.state, c.status AS campaign_status, g.kind, g.target, g.options, n.phone AS caller_id,
-       ct.phone, ct.name, ct.email, ct.language, ct.variables
+SELECT a.id, a.state, c.status AS campaign_status, c.amd, c.on_machine,
+       g.kind, g.target, g.options, n.phone AS caller_id, ct.phone, ct.name, ct.email, ct.language, ct.variables
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id
   JOIN agents g ON g.id = c.agent_id
