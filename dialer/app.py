@@ -26,7 +26,7 @@ from dialer.jobs import Jobs, nightly
 from dialer.launcher import Launcher
 from dialer.leases import Lease
 from dialer.plans import Plans
-from dialer.ports import Carrier, Clock, Ids, Rng
+from dialer.ports import CallbackDoor, Carrier, Clock, Ids, Rng
 from dialer.randomness import SystemIds, system_rng
 from dialer.reaper import Reaper
 from dialer.scripts import Scripts
@@ -80,11 +80,17 @@ def engine_from(
         request_timeout_s=settings.request_timeout_s,
         accept_bound_s=settings.accept_bound_s,
         list_bound_s=settings.list_bound_s,
+        longest_s=settings.call_time_limit_s,
         quarantine_s=settings.quarantine_s,
     )
-    attempts = Attempts(sole=not settings.is_postgres)
-    batcher = Batcher(database, on_rollback=attempts.forget)
+    attempts = Attempts(sole=lease.sole)
     plans = Plans(public_holidays)
+
+    def forget() -> None:
+        attempts.forget()
+        plans.forget()
+
+    batcher = Batcher(database, on_rollback=forget)
     calls = Calls(clock, rng, batcher, attempts, plans, times)
     claims = Claims(
         clock,
@@ -119,7 +125,7 @@ def engine_from(
         explain_s=settings.explain_s,
     )
     reaper = Reaper(
-        clock, database, batcher, calls, carrier, lease, times, sweep_s=settings.sweep_s
+        clock, database, batcher, calls, carrier, plans, lease, times, sweep_s=settings.sweep_s
     )
     errands = Errands(
         carrier, lambda attempt_id: f"{settings.public_url}/twilio/message/{attempt_id}"
@@ -138,6 +144,23 @@ def engine_from(
         errands=errands,
         times=times,
     )
+
+
+def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: CallbackDoor) -> App:
+    """Put the web server and the periodic jobs around an engine."""
+    clock, database = engine.clock, engine.database
+    web = create_app(
+        WebServices(
+            door=door,
+            clock=clock,
+            receive=engine.calls.receive,
+            script=Scripts(database, settings.call_time_limit_s).of,
+            health=Health(clock, database, engine.dispatcher, engine.lease).checks,
+            patience_s=settings.answer_patience_s,
+        )
+    )
+    jobs = Jobs(clock, [nightly("maintain", database.maintain, hour=3, minute=17)])
+    return App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
 
 
 @asynccontextmanager
@@ -164,19 +187,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         engine = engine_from(
             settings, database, carrier, clock=clock, rng=rng, ids=SystemIds(), lease=lease
         )
-        scripts = Scripts(database, settings.call_time_limit_s)
-        web = create_app(
-            WebServices(
-                door=TwilioCallbacks(config),
-                clock=clock,
-                receive=engine.calls.receive,
-                script=scripts.of,
-                health=Health(clock, database, engine.dispatcher, lease).checks,
-                patience_s=settings.answer_patience_s,
-            )
-        )
-        jobs = Jobs(clock, [nightly("maintain", database.maintain, hour=3, minute=17)])
-        yield App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
+        yield app_from(settings, engine, carrier, TwilioCallbacks(config))
 
 
 def carrier_config(settings: Settings) -> TwilioConfig:

@@ -58,6 +58,7 @@ class CallTimes:
     request_timeout_s: float  # after this we stop waiting for the carrier's answer
     accept_bound_s: float  # A1: accepted within this time of sending, or never
     list_bound_s: float  # A2: an accepted call is listed within this time
+    longest_s: int  # the carrier is told to end a call after this
     quarantine_s: float  # before a member is called again whose daemon was believed dead
 
     @property

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 
 import structlog
@@ -94,10 +94,29 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(app: App, listener: socket.socket) -> None:
-    engine = app.engine
     server = _web_server(app)
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
+    port, daemon_id = listener.getsockname()[1], app.engine.lease.daemon_id
+    async with at_work(app) as (loops, unfolded):
+        web = loops.create_task(server.serve(sockets=[listener]))
+        log.info("daemon.started", port=port, daemon=daemon_id, unfolded=unfolded)
+        await stop.wait()
+        await drain(app, hurry)
+        server.stop()
+        await web
+    with suppress(DialerError):
+        await app.engine.lease.release()
+    log.info("daemon.ended")
+
+
+@asynccontextmanager
+async def at_work(app: App) -> AsyncIterator[tuple[asyncio.TaskGroup, int]]:
+    """Run every loop of the engine while the block lasts.
+
+    Gives the group they run in, and how much news an earlier process had left unfolded.
+    """
+    engine = app.engine
     await engine.lease.take_over(engine.times.first_look_s)
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(engine.batcher.run())
@@ -117,20 +136,11 @@ async def _serve(app: App, listener: socket.socket) -> None:
                 )
             ),
         ]
-        web = group.create_task(server.serve(sockets=[listener]))
-        port = listener.getsockname()[1]
-        log.info("daemon.started", port=port, daemon=engine.lease.daemon_id, unfolded=unfolded)
-        await stop.wait()
-        await _drain(app, hurry)
-        server.stop()
-        await web
+        yield group, unfolded
         for loop in loops:
             loop.cancel()
         await engine.batcher.settled()
         writer.cancel()
-    with suppress(DialerError):
-        await engine.lease.release()
-    log.info("daemon.ended")
 
 
 async def _persistent(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -167,13 +177,16 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
 
 async def _adopt(engine: Engine, settings: Settings) -> None:
     """Where several daemons share a store, look after those that are gone."""
-    while settings.is_postgres:
+    while not engine.lease.sole:
         await asyncio.sleep(settings.lease_s / 2)
         await engine.lease.take_over(engine.times.first_look_s)
 
 
-async def _drain(app: App, hurry: asyncio.Event) -> None:
-    """No new calls; running ones may end, up to the limit; whatever is left can be recovered."""
+async def drain(app: App, hurry: asyncio.Event) -> None:
+    """No new calls; running ones may end, up to the limit; those that still ring then are ended.
+
+    Whatever is left can be recovered.
+    """
     engine, limit_s = app.engine, app.settings.drain_timeout_s
     log.info("daemon.draining", limit_s=limit_s)
     engine.dispatcher.drain()
@@ -185,6 +198,11 @@ async def _drain(app: App, hurry: asyncio.Event) -> None:
             # Looked at again and again, because the end of a call is a fact of the store.
             while not hurry.is_set() and (engine.launcher.busy or await _live(engine)):  # noqa: ASYNC110
                 await asyncio.sleep(DRAIN_POLL_S)
+    if await _live(engine):
+        # Whoever picked up now would hear nothing, with nobody here to say it.
+        with suppress(TimeoutError, DialerError):
+            async with asyncio.timeout(GRACE_S):
+                await engine.reaper.end_unanswered()
 
 
 async def _live(engine: Engine) -> bool:

@@ -24,7 +24,7 @@ from dialer.model import CampaignId, WaitReason
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Database, Tx
 from dialer.states import CampaignStatus
-from dialer.waits import record_waits
+from dialer.waits import count_waits, record_waits
 
 log = structlog.get_logger()
 
@@ -35,6 +35,8 @@ ROUND_SIZE: Final = 500
 FALLBACK_S: Final = 5.0
 #: The explanation takes one part in so many of the store's time.
 EXPLAIN_SHARE: Final = 20
+#: In place of the revision of what operators have commanded: read it again.
+ASK_AGAIN: Final = -1
 #: After the store failed, nothing is claimed for this long.
 STORE_REST_S: Final = 1.0
 
@@ -68,10 +70,11 @@ class Dispatcher:
         self._nudged: set[CampaignId] = set()  # since the round under way began
         self._served: dict[CampaignId, int] = {}  # the round that last gave it members
         self._rounds = 0
-        self._revision = -1
+        self._revision = ASK_AGAIN
         self._rest: Wait | None = None
         self.draining = False
         self._wake = asyncio.Event()
+        self._look_again = asyncio.Event()  # the explanation is stale
         self.ticked_at = clock.now()
 
     # -- told by others --------------------------------------------------------------------------
@@ -95,7 +98,7 @@ class Dispatcher:
         log.error("campaign.stopped", campaign=campaign_id, why=why)
         with suppress(DialerError):
             await self._batcher.apply(self._pause, [(campaign_id, why)])
-        self._revision = -1
+        self._revision = ASK_AGAIN
         self._wake.set()
 
     def drain(self) -> None:
@@ -135,7 +138,7 @@ class Dispatcher:
         self._ask_at = dict.fromkeys(self._campaigns, 0)
         self._waits = {k: w for k, w in self._waits.items() if k in self._campaigns}
         self._revision = revision
-        self._batcher.post(self._record, [None])
+        self._look_again.set()
         self._wake.set()
 
     def _asking(self) -> list[CampaignPlan]:
@@ -168,6 +171,7 @@ class Dispatcher:
             self._ask_at[plan.id] = 0
             self._waits.pop(plan.id, None)
         self._nudged.clear()
+        asked_of = self._revision
         try:
             results = await self._batcher.apply(self._claims.claim, requests, alone=True)
         except DialerError as error:
@@ -177,6 +181,9 @@ class Dispatcher:
             return
         for plan, result in zip(asking, results, strict=True):
             self._heed(plan, result)
+        if self._revision not in (asked_of, ASK_AGAIN):
+            # An operator's command was seen meanwhile: what was answered may hold no more.
+            self._ask_at = dict.fromkeys(self._campaigns, 0)
 
     def _heed(self, plan: CampaignPlan, result: ClaimResult) -> None:
         self._launcher.add(result.claims)
@@ -186,7 +193,7 @@ class Dispatcher:
         if result.stale or result.finished:
             self._campaigns.pop(plan.id, None)
             self._ask_at.pop(plan.id, None)
-            self._revision = -1
+            self._revision = ASK_AGAIN
         if result.finished:
             log.info("campaign.completed", campaign=plan.id, name=plan.name)
         if result.wait is not None and plan.id in self._ask_at:
@@ -208,20 +215,21 @@ class Dispatcher:
         while True:
             began_at = self._clock.now()
             with suppress(DialerError):
-                await self._batcher.apply(self._record, [None])
+                await self.explain_now()
             # Counting takes the longer the more members there are; it gets a small share.
             took_s = (self._clock.now() - began_at) / MS
-            await asyncio.sleep(max(self._explain_s, EXPLAIN_SHARE * took_s))
+            self._look_again.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(self._explain_s, EXPLAIN_SHARE * took_s)):
+                    await self._look_again.wait()
 
     async def explain_now(self) -> None:
-        """Write the reasons down at once."""
-        await self._batcher.apply(self._record, [None])
-
-    async def _record(self, tx: Tx, ops: Sequence[None]) -> list[None]:
+        """Write the reasons down at once; a reader counts, so that no claim has to wait."""
         now = self._clock.now()
-        for plan in await self._plans.open(tx):
-            await record_waits(tx, plan.id, self.wait_of(plan), now)
-        return [None] * len(ops)
+        async with self._database.read() as tx:
+            plans = await self._plans.open(tx)
+            counted = [await count_waits(tx, plan.id, self.wait_of(plan), now) for plan in plans]
+        await self._batcher.apply(record_waits, counted)
 
     def wait_of(self, plan: CampaignPlan) -> Wait:
         """What keeps the due members of a campaign from being dialed at this moment."""

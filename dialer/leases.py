@@ -34,7 +34,7 @@ class Lease:
         self._database = database
         self._name = name
         self._lease_ms = int(lease_s * MS)
-        self._sole = sole
+        self.sole = sole  # a store of its own: whoever had it before is gone
         self._until_at = 0
         self.daemon_id = DaemonId(0)
 
@@ -54,7 +54,7 @@ class Lease:
                 "add_daemon", name=self._name, now=now, lease_until=now + self._lease_ms
             )
             self.daemon_id = DaemonId(daemon_id)
-            if self._sole:
+            if self.sole:
                 await tx.run("end_other_daemons", id=daemon_id, now=now)
         self._until_at = now + self._lease_ms
 
@@ -77,7 +77,7 @@ class Lease:
         """
         now = self._clock.now()
         until_at = now + self._lease_ms
-        not_before = 0 if self._sole else now
+        not_before = 0 if self.sole else now
         async with self._database.write() as tx:
             kept = await tx.run(
                 "renew_lease", id=self.daemon_id, not_before=not_before, lease_until=until_at

@@ -71,11 +71,25 @@ class Plans:
         """Every campaign that may still dial one day, oldest first."""
         return self._readable(await tx.rows("open_plans"))
 
+    async def calling(self, tx: Tx) -> list[CampaignPlan]:
+        """Every campaign with an open attempt, whatever its status."""
+        return self._readable(await tx.rows("calling_plans"))
+
     async def of(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
         """One campaign, whatever its status; it does not end before the transaction does."""
         row = await tx.row("deciding_plan", campaign_id=campaign_id)
         assert row is not None, f"campaign {campaign_id} has members, so it exists"
-        return self._plan(row)
+        try:
+            return self._plan(row)
+        except (DialerError, ValueError) as error:
+            # What is over is settled all the same. A retry may be put into a closed hour by this,
+            # but nobody is claimed for a campaign whose hours cannot be read.
+            log.error("campaign.unreadable", campaign=campaign_id, error=str(error))
+            return plan_from({**row, "schedule_body": None}, self._holidays)
+
+    def forget(self) -> None:
+        """A transaction was rolled back: what was read in it may never have been."""
+        self._known.clear()
 
     def _readable(self, rows: Sequence[Row]) -> list[CampaignPlan]:
         """The plans that can be read; one that cannot stops its own campaign and no other."""

@@ -6,7 +6,11 @@ the carrier about those whose instant has come, and never places anything:
 * ``intent`` overdue: our own answer was lost on the way to the store; it becomes ``unknown``.
 * ``unknown``: listed by both numbers once the accept bound has passed, and again after the list
   bound; one stranger is adopted, none twice means no call came about, two raise the alarm.
-* ``placed``: fetched; its news goes through the same inbox as a callback.
+* ``placed``: fetched; its news goes through the same inbox as a callback. One that goes on beyond
+  the time limit the carrier was given is hung up.
+
+And it ends what must not ring any more: a carrier that queues calls may still hold some when the
+campaign's window closes.
 """
 
 import asyncio
@@ -20,6 +24,7 @@ from dialer.calls import Calls, CallTimes
 from dialer.errors import DialerError
 from dialer.leases import Lease
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
+from dialer.plans import Plans
 from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
 from dialer.states import AttemptState
 
@@ -36,6 +41,8 @@ ASK_AGAIN_S: Final = 60
 ASK_AGAIN_MAX_S: Final = 900
 #: A call the carrier does not know of after so many questions is over.
 VANISHED_AFTER: Final = 8
+#: The carrier ends a call at its time limit, give or take this.
+LIMIT_GRACE_S: Final = 300
 
 
 class Reaper:
@@ -48,6 +55,7 @@ class Reaper:
         batcher: Batcher,
         calls: Calls,
         carrier: Carrier,
+        plans: Plans,
         lease: Lease,
         times: CallTimes,
         *,
@@ -58,16 +66,19 @@ class Reaper:
         self._batcher = batcher
         self._calls = calls
         self._carrier = carrier
+        self._plans = plans
         self._lease = lease
         self._times = times
         self._sweep_s = sweep_s
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._called_off: set[AttemptId] = set()
 
     async def run(self) -> None:
         """Sweep for ever. A carrier that is slow to answer holds no settlement up."""
         async with asyncio.TaskGroup() as sweeps:
             sweeps.create_task(self._again_and_again(self.settle))
             sweeps.create_task(self._again_and_again(self.ask))
+            sweeps.create_task(self._again_and_again(self.call_off))
 
     async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -78,9 +89,10 @@ class Reaper:
             await asyncio.sleep(self._sweep_s)
 
     async def sweep(self) -> None:
-        """Settle what is final and ask about what is silent."""
+        """Settle what is final, ask about what is silent, end what is too late."""
         await self.settle()
         await self.ask()
+        await self.call_off()
 
     async def settle(self) -> None:
         """Decide about members whose completion timeout has passed."""
@@ -101,6 +113,41 @@ class Reaper:
         async with asyncio.TaskGroup() as questions:
             for row in silent:
                 questions.create_task(self._ask(row))
+
+    async def call_off(self) -> None:
+        """End calls nobody has answered by the time their campaign's window closes.
+
+        The carrier leaves conversations alone, whatever we know of them.
+        """
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            placed = await tx.rows("placed_attempts", owner=self._lease.daemon_id)
+            plans = await self._plans.calling(tx)
+        closed = {plan.id for plan in plans if not plan.hours.is_open(now)}
+        late = [row for row in placed if row["campaign_id"] in closed]
+        await self._cancel_all([row for row in late if row["id"] not in self._called_off])
+        self._called_off.intersection_update(row["id"] for row in late)
+
+    async def end_unanswered(self) -> None:
+        """End every call that is not a conversation yet, for a daemon that goes down."""
+        async with self._database.read() as tx:
+            placed = await tx.rows("placed_attempts", owner=self._lease.daemon_id)
+        await self._cancel_all(placed)
+
+    async def _cancel_all(self, calls: Sequence[Row]) -> None:
+        async with asyncio.TaskGroup() as errands:
+            for row in calls:
+                errands.create_task(self._cancel(row))
+
+    async def _cancel(self, row: Row) -> None:
+        async with self._gate:
+            try:
+                await self._carrier.cancel(CallSid(row["sid"]))
+            except DialerError as error:  # and asked again in the next sweep
+                log.warning("call_off.failed", attempt=row["id"], error=str(error))
+            else:
+                self._called_off.add(row["id"])
+                log.info("call.called_off", attempt=row["id"], sid=row["sid"])
 
     async def _ask(self, row: Row) -> None:
         async with self._gate:
@@ -148,6 +195,7 @@ class Reaper:
         if call is not None:
             await self._report(row["id"], call)
             if not call.facts.final:
+                await self._end_if_too_long(row)
                 await self._postpone(row)
         elif row["checks"] < VANISHED_AFTER:
             await self._postpone(row)
@@ -156,6 +204,12 @@ class Reaper:
             await self._calls.receive(
                 self._event(row["id"], CallSid(row["sid"]), CarrierStatus.FAILED, None)
             )
+
+    async def _end_if_too_long(self, row: Row) -> None:
+        ends_at = row["intent_at"] + (self._times.longest_s + LIMIT_GRACE_S) * MS
+        if self._clock.now() > ends_at:
+            log.error("call.endless", attempt=row["id"], sid=row["sid"])
+            await self._carrier.hang_up(CallSid(row["sid"]))
 
     async def _report(self, attempt_id: AttemptId, call: CarrierCall) -> None:
         facts = call.facts

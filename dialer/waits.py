@@ -1,6 +1,8 @@
 """Why members are not being dialed, counted per campaign from a closed set of reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dialer.claims import Wait
 from dialer.model import CampaignId, WaitReason
@@ -8,13 +10,20 @@ from dialer.ports import Row, Tx
 from dialer.states import MemberState
 
 
-async def record_waits(tx: Tx, campaign_id: CampaignId, wait: Wait, now: int) -> None:
-    """Replace the campaign's reasons; *wait* is what holds back the members that are due."""
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Why a campaign's members were not being dialed when they were counted."""
+
+    campaign_id: CampaignId
+    rows: Sequence[Mapping[str, Any]]
+
+
+async def count_waits(tx: Tx, campaign_id: CampaignId, wait: Wait, now: int) -> Waits:
+    """Count the campaign's members by reason; *wait* is what holds back those that are due."""
     counts = {
         MemberState(row["state"]): row
         for row in await tx.rows("waiting_counts", campaign_id=campaign_id, now=now)
     }
-    await tx.run("clear_waits", campaign_id=campaign_id)
     rows = [
         {
             "campaign_id": campaign_id,
@@ -28,7 +37,15 @@ async def record_waits(tx: Tx, campaign_id: CampaignId, wait: Wait, now: int) ->
         for reason, (members, until_at) in sorted(_reasons(counts, wait).items())
         if members
     ]
-    await tx.many("add_waits", rows)
+    return Waits(campaign_id, rows)
+
+
+async def record_waits(tx: Tx, counted: Sequence[Waits]) -> list[None]:
+    """Replace the reasons of each campaign."""
+    for waits in counted:
+        await tx.run("clear_waits", campaign_id=waits.campaign_id)
+        await tx.many("add_waits", waits.rows)
+    return [None] * len(counted)
 
 
 def _reasons(

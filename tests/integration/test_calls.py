@@ -789,6 +789,29 @@ async def test_a_call_under_way_when_its_campaign_is_ended_runs_to_its_end(
     await assert_sound(daemon.database)
 
 
+async def test_hours_that_cannot_be_read_hold_up_no_settlement(daemon: Daemon) -> None:
+    always = '{"zone": "UTC", "weekly": {}}'
+    ends = []
+    for name, body in (("Broken", always), ("Sound", None)):
+        campaign = await given_campaign(
+            daemon.database, now=NOW, name=name, contacts=1, schedule_body=body,
+            number_ids=(1,) if ends else (), first_contact=1 + len(ends),
+        )  # fmt: skip
+        async with daemon.database.write() as tx:
+            await write(tx, "UPDATE schedules SET body = ?1", [('{"zone": "UTC"}',)])
+        (claim,) = await daemon.take(campaign)
+        ends.append(status(claim, S.NO_ANSWER, NOW, call=sid(len(ends) + 1)))
+    await tell(daemon, *ends)
+
+    daemon.clock.pass_s(COMPLETION)
+    with capture_logs() as logs:
+        assert await daemon.settle() == 2
+
+    assert {entry["campaign"] for entry in logs if entry["event"] == "campaign.unreadable"} == {1}
+    states = await rows(daemon.database, "SELECT state FROM members ORDER BY id")
+    assert states == [("retry",), ("retry",)]
+
+
 async def test_many_outcomes_are_settled_in_portions(daemon: Daemon) -> None:
     campaign = await given_campaign(
         daemon.database, now=NOW, contacts=450, call_interval_s=0, max_concurrent=1000,

@@ -689,6 +689,32 @@ async def test_a_call_that_ends_while_members_are_being_claimed_is_not_overlooke
         await until(lambda: len(daemon.carrier.orders) == 2)
 
 
+async def test_a_command_seen_while_members_are_being_claimed_is_not_overlooked(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given_calling(daemon, contacts=2, max_concurrent=1)
+    dispatcher, apply = daemon.engine.dispatcher, daemon.batcher.apply
+    edited = asyncio.Event()
+
+    async def apply_and_edit(handler: Any, ops: Sequence[Any], **how: Any) -> Sequence[Any]:
+        results = await apply(handler, ops, **how)
+        if isinstance(ops[0], ClaimRequest) and daemon.carrier.orders and not edited.is_set():
+            # Between the commit of the claim that found no room and its result.
+            edited.set()
+            async with daemon.database.write() as tx:
+                raised = "UPDATE campaigns SET max_concurrent = ?1, revision = revision + 1"
+                await write(tx, raised, [(2,)])
+                await tx.run("bump_revision")
+            await dispatcher.refresh()
+        return results
+
+    async with running(dispatcher.run, daemon.engine.launcher.run):
+        await until(lambda: len(daemon.carrier.orders) == 1)
+        monkeypatch.setattr(daemon.batcher, "apply", apply_and_edit)
+        dispatcher.nudge(CampaignId(1))
+        await until(lambda: len(daemon.carrier.orders) == 2)
+
+
 async def test_a_database_that_fails_is_a_reason_not_to_dial(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

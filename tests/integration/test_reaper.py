@@ -9,7 +9,14 @@ from structlog.testing import capture_logs
 
 from dialer.errors import StoreBusyError, UnreachableError
 from dialer.model import CallFacts, CarrierStatus, Claim
-from dialer.reaper import ASK_AGAIN_MAX_S, ASK_AGAIN_S, SKEW_S, SWEEP_SIZE, VANISHED_AFTER
+from dialer.reaper import (
+    ASK_AGAIN_MAX_S,
+    ASK_AGAIN_S,
+    LIMIT_GRACE_S,
+    SKEW_S,
+    SWEEP_SIZE,
+    VANISHED_AFTER,
+)
 from dialer.store.opening import AnyDatabase
 from tests.support.engine import (
     HOUR,
@@ -35,6 +42,9 @@ S = CarrierStatus
 #: After an intent: the last instant its request may leave, the request's time-out and A1, then A2.
 FIRST_LOOK = 43_100
 LAST_LOOK = 103_100
+#: A schedule that closes an hour after NOW, and that instant.
+OPEN_UNTIL_FOUR = '{"zone": "UTC", "weekly": {"mon": ["09:00-16:00"]}}'
+FOUR = NOW + HOUR
 
 
 @pytest.fixture
@@ -241,6 +251,48 @@ async def test_a_callback_between_the_look_and_its_result_wins(daemon: Daemon) -
 
     assert [entry["event"] for entry in logs] == ["call.conflict"]
     assert (await attempt_of(daemon.database, claim))["sid"] == sid(5)
+
+
+# -- what must not go on -------------------------------------------------------------------------
+
+
+async def test_a_call_nobody_has_answered_when_the_window_closes_is_ended(daemon: Daemon) -> None:
+    claim = await given_placed(daemon, schedule_body=OPEN_UNTIL_FOUR)
+    daemon.carrier.trouble = UnreachableError("no route")
+    await sweep_at(daemon, FOUR)
+    daemon.carrier.trouble = None
+
+    await sweep_at(daemon, FOUR - 1)
+    before_closing = list(daemon.carrier.cancelled)
+    for _ in range(2):
+        await sweep_at(daemon, FOUR)
+
+    assert (before_closing, daemon.carrier.cancelled) == ([], [sid(1)])
+    await daemon.engine.calls.receive(status(claim, S.CANCELED, FOUR))
+    attempt = await attempt_of(daemon.database, claim)
+    assert (attempt["state"], attempt["outcome"]) == ("ended", "canceled")
+
+
+async def test_a_daemon_that_goes_down_ends_what_is_not_a_conversation(daemon: Daemon) -> None:
+    await given_placed(daemon)
+    await given_doubted(daemon, name="Doubts", first_contact=10, number_ids=[1])
+
+    await daemon.engine.reaper.end_unanswered()
+
+    assert daemon.carrier.cancelled == [sid(1)]  # and a carrier leaves conversations alone
+
+
+async def test_a_call_that_outlives_its_time_limit_is_hung_up(daemon: Daemon) -> None:
+    limit_s = daemon.engine.times.longest_s + LIMIT_GRACE_S
+    claim = await given_placed(daemon)
+    facts = CallFacts(sid(1), S.IN_PROGRESS, answered_at=NOW + 4_000)
+    daemon.carrier.known[sid(1)] = call_between(claim, 1, created_at=NOW, facts=facts)
+
+    while (asked_at := await sweep_when_due(daemon, claim)) <= NOW + limit_s * SECOND:
+        assert daemon.carrier.hung_up == []
+
+    assert asked_at > NOW + limit_s * SECOND
+    assert daemon.carrier.hung_up == [sid(1)]
 
 
 # -- looking a call up ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dialer.model import CampaignId, WaitReason
 from dialer.ports import Database
 from dialer.states import CampaignEvent, MemberState
 from dialer.store.opening import AnyDatabase, opened
-from dialer.waits import record_waits
+from dialer.waits import count_waits, record_waits
 from tests.support.engine import HOUR, MINUTE, NOW, daemon_on, rows
 from tests.support.given import given_campaign, write
 
@@ -30,7 +30,7 @@ async def given_members_in(database: Database, *members: tuple[MemberState, int]
 async def reasons(database: AnyDatabase, campaign: CampaignId, wait: Wait) -> dict[str, Any]:
     """What is written down when *wait* holds back those who are due."""
     async with database.write() as tx:
-        await record_waits(tx, campaign, wait, NOW)
+        await record_waits(tx, [await count_waits(tx, campaign, wait, NOW)])
     written = await rows(
         database, "SELECT reason, members, until_at, detail, noted_at FROM campaign_waits"
     )

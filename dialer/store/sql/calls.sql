@@ -87,6 +87,11 @@ SELECT id, state, sid, phone, number_id, campaign_id, member_id, intent_at, chec
  ORDER BY check_at
  LIMIT :limit;
 
+-- name: placed_attempts
+SELECT id, sid, campaign_id
+  FROM attempts
+ WHERE closed_at IS NULL AND state = 'placed' AND owner = :owner;
+
 -- name: known_sids
 -- By way of the callee, since a call between two numbers can only belong to one of theirs.
 SELECT a.sid

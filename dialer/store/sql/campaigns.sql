@@ -6,6 +6,14 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
  WHERE c.status = 'active'
  ORDER BY c.id;
 
+-- name: calling_plans
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+  FROM campaigns c
+  JOIN agents g ON g.id = c.agent_id
+  LEFT JOIN schedules s ON s.id = c.schedule_id
+ WHERE c.id IN (SELECT campaign_id FROM attempts WHERE closed_at IS NULL)
+ ORDER BY c.id;
+
 -- name: campaign_plan^
 SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
   FROM campaigns c
