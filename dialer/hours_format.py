@@ -1,18 +1,22 @@
-"""Opening hours as text for people and as JSON for the database and for files.
+"""Opening hours as text for people, as TOML for their files and as JSON for the database.
 
 Text: ``mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00``. Rules are separated by ``;`` and add
 up; days not named are closed; ``22:00-06:00`` passes midnight.
 
 JSON: ``{"zone": …, "weekly": {"mon": ["09:00-12:00"], …}, "exceptions": {"2026-12-24": []},
 "holidays": ["2026-12-31"], "calendars": ["DE-BY"]}``; only zone and weekly are needed.
+
+TOML: the same fields. Dates may be TOML's own, and hours the text for people, in one piece
+(``weekly = "mon-fri 09:00-17:00"``) or day by day (``weekly.mon = "09:00-12:00,13:00-18:00"``).
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from dialer.errors import UsageError
 from dialer.hours import Range, Ranges, Schedule, Week
@@ -119,6 +123,36 @@ def from_json(form: object) -> Schedule:
         holidays=frozenset(_dates_from_json(fields.get("holidays", []))),
         calendars=tuple(_texts(fields.get("calendars", []), "calendars")),
     )
+
+
+def from_toml(text: str) -> Schedule:
+    """Read a schedule from a file's text; :exc:`UsageError` says where and which value is wrong."""
+    try:
+        fields: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"schedule: not TOML: {error}") from error
+    if isinstance(weekly := fields.get("weekly"), str):
+        with _said_of("weekly"):
+            week = parse_weekly(weekly)
+        fields["weekly"] = {day: _range_texts(hours) for day, hours in zip(DAYS, week, strict=True)}
+    for name in ("weekly", "exceptions"):
+        if isinstance(days := fields.get(name), dict):
+            fields[name] = {day: _as_list(hours, f"{name}, {day}") for day, hours in days.items()}
+    if isinstance(holidays := fields.get("holidays"), list):
+        fields["holidays"] = [_as_text(day) for day in holidays]
+    return from_json(fields)
+
+
+def _as_list(hours: object, where: str) -> object:
+    """A day's hours in one piece, as :func:`from_json` wants them."""
+    if not isinstance(hours, str):
+        return hours
+    with _said_of(where):
+        return _range_texts(parse_ranges(hours))
+
+
+def _as_text(day: object) -> object:
+    return day.isoformat() if isinstance(day, date) else day
 
 
 def _plain(text: str) -> str:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dialer.errors import NotFoundError, UsageError
 from dialer.hours import HORIZON_MS, Schedule
-from dialer.hours_format import DAYS, from_json, parse_ranges, parse_weekly, to_json
+from dialer.hours_format import DAYS, from_json, from_toml, parse_ranges, parse_weekly, to_json
 from dialer.plans import HolidayProvider, hours_from
 from dialer.ports import Row, Tx
 from dialer.suggestions import close_matches, did_you_mean
@@ -48,6 +49,18 @@ def read(
             "calendars": list(calendars),
         }
     )
+
+
+def from_file(path: Path) -> Schedule:
+    """The schedule in a TOML file; raises UsageError naming the file and what is wrong in it."""
+    try:
+        return from_toml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", next_step=error.next_step) from error
 
 
 async def create(tx: Tx, name: str, schedule: Schedule, now: int) -> int:

@@ -1,6 +1,7 @@
 """`dialer schedule`: business hours."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,12 +16,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command(
     epilog="Example: dialer schedule create Office --zone Europe/Berlin --calendar DE-BY"
-    " --hours 'mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00'"
+    " --hours 'mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00', or the same from a file:"
+    " dialer schedule create -f office.toml"
 )
 def create(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name no other schedule has.")],
-    hours: Annotated[str, typer.Option(help="Days and their hours; 22:00-06:00 passes midnight.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A name no other schedule has; else the file's name.", show_default=False
+        ),
+    ] = None,
+    hours: Annotated[
+        str | None, typer.Option(help="Days and their hours; 22:00-06:00 passes midnight.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "-f", help="TOML with zone, weekly, exceptions, holidays, calendars."
+        ),
+    ] = None,
     zone: Annotated[str | None, typer.Option(help="Time zone; else DIALER_DEFAULT_ZONE.")] = None,
     closed: Annotated[
         list[str] | None, typer.Option(help="A date that is closed: 2026-12-24; repeat for more.")
@@ -37,17 +52,28 @@ def create(
     """Make a schedule; a date's exception goes before holidays, holidays before the week."""
     from dialer import schedules
     from dialer.commands.session import settings_of, writing
+    from dialer.errors import UsageError
     from dialer.holiday_calendars import check_calendar
     from dialer.hours_format import to_json
     from dialer.ports import Tx
 
-    schedule = schedules.read(
-        zone=zone or settings_of(ctx).default_zone,
-        hours=hours,
-        closed=closed or [],
-        exceptions=exception or [],
-        calendars=calendar or [],
-    )
+    if file is not None:
+        if hours or zone or closed or exception or calendar:
+            raise UsageError("a file states everything; leave the other options out")
+        schedule, name = schedules.from_file(file), name or file.stem
+    elif hours is not None and name is not None:
+        schedule = schedules.read(
+            zone=zone or settings_of(ctx).default_zone,
+            hours=hours,
+            closed=closed or [],
+            exceptions=exception or [],
+            calendars=calendar or [],
+        )
+    else:
+        raise UsageError(
+            "a schedule needs a name and --hours, or a file",
+            next_step="dialer schedule create --help",
+        )
     for code in schedule.calendars:
         check_calendar(code)
 

@@ -111,6 +111,48 @@ def carrier() -> Iterator[dict[str, str]]:
 # -- schedules ------------------------------------------------------------------------------------
 
 
+def test_a_schedule_is_made_from_a_file(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "Night shift.toml"
+    file.write_text('zone = "Asia/Kathmandu"\nweekly = "mon-fri 22:00-06:00"\n')
+
+    cli("schedule", "create", "-f", str(file)).ok()
+    cli("schedule", "create", "Named", "--file", str(file)).ok()
+
+    asked = cli(
+        "schedule", "check", "Night shift", "--json",
+        "--at", "2026-01-09T23:30:00+05:45", "--at", "2026-01-10T06:00:00+05:45",
+    ).ok().json  # fmt: skip
+    assert asked == [
+        {
+            "at": "2026-01-09T17:45:00.000Z", "open": True,
+            "next_open": "2026-01-09T17:45:00.000Z", "open_until": "2026-01-10T00:15:00.000Z",
+        },
+        {
+            "at": "2026-01-10T00:15:00.000Z", "open": False,
+            "next_open": "2026-01-12T16:15:00.000Z", "open_until": None,
+        },
+    ]  # fmt: skip
+    names = [each["name"] for each in cli("schedule", "list", "--json").ok().json]
+    assert names == ["Night shift", "Named"]
+
+
+def test_a_file_that_is_no_schedule_is_refused_whole(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "office.toml"
+    file.write_text('zone = "UTC"\nweekly = "mon 9-25"\n')
+
+    wrong = cli("schedule", "create", "-f", str(file))
+    missing = cli("schedule", "create", "-f", str(tmp_path / "none.toml"))
+    both = cli("schedule", "create", "-f", str(file), "--hours", "daily 9-17")
+    neither = cli("schedule", "create", "Office")
+
+    assert [done.code for done in (wrong, missing, both, neither)] == [2, 2, 2, 2]
+    assert "office.toml: weekly: not a time of day: '25'" in wrong.err
+    assert "No such file" in missing.err
+    assert "a file states everything" in both.err
+    assert "needs a name and --hours, or a file" in neither.err
+    assert cli("schedule", "list", "--json").ok().json == []
+
+
 def test_a_schedule_is_made_shown_and_asked(cli: Cli) -> None:
     cli(
         "schedule", "create", "Office", "--zone", "Europe/Berlin", "--calendar", "DE-BY",

@@ -13,6 +13,7 @@ from dialer.hours_format import (
     format_ranges,
     format_weekly,
     from_json,
+    from_toml,
     parse_range,
     parse_ranges,
     parse_weekly,
@@ -164,3 +165,61 @@ def test_only_zone_and_weekly_are_needed_and_days_left_out_are_closed() -> None:
 def test_json_that_cannot_be_used_is_named(form: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         from_json(form)
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@given(schedules)
+def test_a_file_says_the_same_as_json(schedule: Schedule) -> None:
+    form = to_json(schedule)
+    days = {name: form.pop(name) for name in ("weekly", "exceptions")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in form.items()]
+    for table, hours in days.items():
+        assert isinstance(hours, dict)
+        lines += [f"[{table}]", *(f"{day} = {json.dumps(each)}" for day, each in hours.items())]
+
+    assert from_toml("\n".join(lines)) == schedule
+
+
+def test_a_file_may_be_written_as_people_write() -> None:
+    schedule = from_toml(
+        """
+        zone = "Asia/Kolkata"
+        weekly = "mon-fri 09:00-12:00,13:00-18:00; sat 22:00-06:00"
+        holidays = [2026-01-26, "2026-08-15"]
+        calendars = ["IN"]
+        [exceptions]
+        2026-12-24 = "closed"
+        2026-12-31 = "09:00-12:00"
+        """
+    )
+
+    assert schedule.weekly == parse_weekly("mon-fri 09:00-12:00,13:00-18:00; sat 22:00-06:00")
+    assert schedule.holidays == {date(2026, 1, 26), date(2026, 8, 15)}
+    assert schedule.exceptions == {
+        date(2026, 12, 24): (),
+        date(2026, 12, 31): parse_ranges("09:00-12:00"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("zone = ", "not TOML: Invalid value"),
+        ('zone = "UTC"', "'weekly' is missing"),
+        ('zone = "Mars/Base"\nweekly = "daily 00:00-24:00"', "'Mars/Base'"),
+        ('zone = "UTC"\nweekly = "mon 9-25"', "weekly: not a time of day: '25'"),
+        ('zone = "UTC"\nweekly = "mon 9-17; mon closed"', "mon is both closed and open"),
+        ('zone = "UTC"\n[weekly]\nmon = "nine"', "weekly, mon: not a range of hours: 'nine'"),
+        ('zone = "UTC"\n[weekly]\nmonday = []', "weekly: not a day: 'monday'"),
+        ('zone = "UTC"\nweekly = {}\nholiday = []', "did you mean 'holidays'"),
+        ('zone = "UTC"\nweekly = {}\nholidays = [12]', "holidays: not a text: 12"),
+        ('zone = "UTC"\nweekly = {}\nexceptions.2026-02-30 = []', "not a date: '2026-02-30'"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        from_toml(text)
+
+    assert complaint in refused.value.message
