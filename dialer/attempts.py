@@ -12,7 +12,7 @@ is the exception; whatever a rolled back transaction may have touched is forgott
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dialer.counters import count_calls
 from dialer.model import (
@@ -160,9 +160,9 @@ class Attempts:
     async def save(self, tx: Tx, records: Collection[AttemptRecord], now: int) -> None:
         """Write what reached a milestone, where the row still is in the state it was read in."""
         changed = [record for record in records if record.changed]
-        await tx.many("save_attempts", [_attempt_params(record) for record in changed])
+        await tx.many("save_attempts", [_attempt_row(record) for record in changed])
         moved = [r for r in changed if r.member.follows and r.member.state is not r.member.was]
-        await tx.many("move_members", [_member_params(record, now) for record in moved])
+        await tx.many("move_members", [_member_row(record, now) for record in moved])
         back = [(r.number_id, r.day, -r.calls_back) for r in changed if r.calls_back]
         if back:
             await count_calls(tx, back)
@@ -300,41 +300,77 @@ def event_from(row: Row) -> CallEvent:
     )
 
 
-def _attempt_params(record: AttemptRecord) -> dict[str, object]:
+class _AttemptRow(NamedTuple):
+    state: str
+    check_at: int
+    checks: int
+    sid: str | None
+    status: str | None
+    ringing_at: int | None
+    answered_at: int | None
+    ended_at: int | None
+    duration_s: int | None
+    sip_code: int | None
+    error_code: int | None
+    answered_by: str | None
+    outcome: str | None
+    detail: str | None
+    closed_at: int | None
+    id: AttemptId
+    was: str
+
+
+class MemberRow(NamedTuple):
+    """Where a member goes, and what is added to its counts on the way."""
+
+    state: str
+    next_at: int
+    counted: int
+    rejected: int
+    absent: int
+    reason: str | None
+    outcome: str | None
+    now: int
+    member_id: MemberId
+    was: str
+    attempt_id: AttemptId
+
+
+def _attempt_row(record: AttemptRecord) -> _AttemptRow:
     facts = record.facts
-    return {
-        "id": record.id,
-        "was": record.was.value,
-        "state": record.state.value,
-        "check_at": record.check_at,
-        "checks": record.checks,
-        "sid": facts.sid,
-        "closed_at": record.closed_at,
-        "status": facts.status and facts.status.value,
-        "ringing_at": facts.ringing_at,
-        "answered_at": facts.answered_at,
-        "ended_at": facts.ended_at,
-        "duration_s": facts.duration_s,
-        "sip_code": facts.sip_code,
-        "error_code": facts.error_code,
-        "answered_by": facts.answered_by,
-        "outcome": record.outcome and record.outcome.value,
-        "detail": record.detail,
-    }
+    return _AttemptRow(
+        str(record.state),
+        record.check_at,
+        record.checks,
+        facts.sid,
+        facts.status and str(facts.status),
+        facts.ringing_at,
+        facts.answered_at,
+        facts.ended_at,
+        facts.duration_s,
+        facts.sip_code,
+        facts.error_code,
+        facts.answered_by,
+        record.outcome and str(record.outcome),
+        record.detail,
+        record.closed_at,
+        record.id,
+        str(record.was),
+    )
 
 
-def _member_params(record: AttemptRecord, now: int) -> dict[str, object]:
+def _member_row(record: AttemptRecord, now: int) -> MemberRow:
     member = record.member
-    return {
-        "member_id": member.id,
-        "attempt_id": record.id,
-        "was": member.was.value,
-        "state": member.state.value,
-        "next_at": member.next_at,
-        "counted": member.counted,
-        "rejected": member.rejected,
-        "absent": member.absent,
-        "reason": member.reason and member.reason.value,
-        "outcome": member.last_outcome and member.last_outcome.value,
-        "now": now,
-    }
+    return MemberRow(
+        str(member.state),
+        member.next_at,
+        member.counted,
+        member.rejected,
+        member.absent,
+        member.reason and str(member.reason),
+        member.last_outcome and str(member.last_outcome),
+        now,
+        member.id,
+        str(member.was),
+        record.id,
+    )

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from amd.verdict import Verdict
-from dialer.attempts import AttemptRecord, Attempts, event_from
+from dialer.attempts import AttemptRecord, Attempts, MemberRow, event_from
 from dialer.batching import Batcher
 from dialer.errors import StoreError
+from dialer.folding import CONFLICT, UNKNOWN_ATTEMPT, Action, Folded, fold
 from dialer.model import (
     AttemptId,
     CallEvent,
@@ -25,16 +25,13 @@ from dialer.model import (
     CampaignId,
     EventSource,
     MemberId,
-    OnMachine,
 )
-from dialer.outcomes import greeting_is_over, merge, outcome_of, verdict_of
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
 from dialer.settlement import Ended, Past, after_call, given_back, without_call
 from dialer.states import (
     AttemptEvent,
     AttemptState,
-    MemberEvent,
     MemberState,
     advance_member,
 )
@@ -44,8 +41,6 @@ log = structlog.get_logger()
 
 MS: Final = 1000
 
-#: A call should have been reported over by its ring timeout and this; then the carrier is asked.
-REPORT_GRACE_S: Final = 60
 #: Members whose outcome became final are settled in portions of this size.
 SETTLE_BATCH: Final = 200
 
@@ -70,31 +65,6 @@ class CallTimes:
     def last_look_s(self) -> float:
         """So long after an intent the carrier's list shows its call, if there is one."""
         return self.first_look_s + self.list_bound_s
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """A machine answered and the campaign does not talk to machines."""
-
-    sid: CallSid
-
-
-@dataclass(frozen=True, slots=True)
-class LeaveMessage:
-    """A machine's greeting is over and the campaign leaves a message."""
-
-    sid: CallSid
-    attempt_id: AttemptId
-
-
-Action = HangUp | LeaveMessage
-
-
-class Folded(NamedTuple):
-    """What an event amounted to, for the inbox, and what the carrier is to be asked to do."""
-
-    verdict: str
-    action: Action | None = None
 
 
 class Calls:
@@ -162,18 +132,18 @@ class Calls:
         return len(rows)
 
     async def _take_in(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[Folded]:
-        verdicts = await self._fold(tx, events)
+        folded = await self._fold(tx, events)
         now = self._clock.now()
         rows = [
-            _event_params(event, now, folded.verdict)
-            for event, folded in zip(events, verdicts, strict=True)
+            _inbox_row(event, now, each.verdict)
+            for event, each in zip(events, folded, strict=True)
             if event.source is not EventSource.REQUEST  # the attempt's own row tells it
         ]
         await tx.many("add_events", rows)
-        return verdicts
+        return folded
 
     async def _park(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
-        await tx.many("add_events", [_event_params(event, None, None) for event in events])
+        await tx.many("add_events", [_inbox_row(event, None, None) for event in events])
         return [None] * len(events)
 
     async def _refold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[None]:
@@ -182,26 +152,57 @@ class Calls:
         await tx.many(
             "mark_folded",
             [
-                {"attempt_id": e.attempt_id, "news": e.news, "verdict": folded.verdict, "now": now}
-                for e, folded in rows
+                {"attempt_id": e.attempt_id, "news": e.news, "verdict": each.verdict, "now": now}
+                for e, each in rows
             ],
         )
         return [None] * len(events)
 
     async def _fold(self, tx: Tx, events: Sequence[CallEvent]) -> Sequence[Folded]:
-        """Fold *events* into their attempts; returns what each amounted to."""
+        """Fold *events*, all of an attempt at once; returns what each amounted to."""
         now = self._clock.now()
-        records = await self._attempts.load(tx, {event.attempt_id for event in events})
-        verdicts = []
-        for event in events:
-            record = records.get(event.attempt_id)
-            if record is None:
-                verdicts.append(Folded("unknown attempt"))
-            else:
-                verdicts.append(self._fold_one(record, event, now))
+        at: dict[AttemptId, list[int]] = {}
+        for position, event in enumerate(events):
+            at.setdefault(event.attempt_id, []).append(position)
+        records = await self._attempts.load(tx, at)
+        verdicts = [UNKNOWN_ATTEMPT] * len(events)
+        for attempt_id, record in records.items():
+            positions = at[attempt_id]
+            news = [events[position] for position in positions]
+            for position, folded in zip(positions, self._fold_one(record, news, now), strict=True):
+                verdicts[position] = folded
         await self._settle_at_once(tx, records.values(), now)
         await self._attempts.save(tx, records.values(), now)
         return verdicts
+
+    def _fold_one(
+        self, record: AttemptRecord, news: Sequence[CallEvent], now: int
+    ) -> Sequence[Folded]:
+        state = record.state
+        folded = fold(record, news, now)
+        if CONFLICT in folded:
+            for event, each in zip(news, folded, strict=True):
+                if each is CONFLICT:
+                    sid = record.facts.sid
+                    log.error("call.conflict", attempt=record.id, sid=sid, other=event.sid)
+        if record.state is not state:
+            if state is AttemptState.NOT_PLACED:
+                log.warning("call.found_late", attempt=record.id, sid=record.facts.sid)
+            if record.state is AttemptState.ENDED:
+                self._ended(record)
+        return folded
+
+    def _ended(self, record: AttemptRecord) -> None:
+        log.info(
+            "call.ended",
+            attempt=record.id,
+            campaign=record.campaign_id,
+            member=record.member.id,
+            sid=record.facts.sid,
+            outcome=record.outcome,
+            talk_s=record.facts.duration_s,
+        )
+        self._on_change(record.campaign_id)
 
     async def _settle_at_once(self, tx: Tx, records: Collection[AttemptRecord], now: int) -> None:
         """Where the campaign grants no completion timeout, the end of the call decides."""
@@ -218,28 +219,6 @@ class Calls:
         member.last_outcome = record.outcome
         member.rejected = int(record.outcome is Outcome.REJECTED)
         self._on_change(record.campaign_id)
-
-    def _fold_one(self, record: AttemptRecord, event: CallEvent, now: int) -> Folded:
-        """Change *record* by *event*; returns what it amounted to."""
-        refused = record.state is AttemptState.ENDED and record.facts.sid is None
-        other = record.facts.sid not in (None, event.sid)
-        if other or refused or record.state is AttemptState.RELEASED:
-            # One attempt, two calls, or a call that cannot be: the promise that must never break.
-            # Nothing is guessed.
-            log.error("call.conflict", attempt=record.id, sid=record.facts.sid, other=event.sid)
-            return Folded("conflict")
-        merged = merge(record.facts, event)
-        news = merged != record.facts
-        record.facts = merged
-        if record.state in (AttemptState.INTENT, AttemptState.UNKNOWN, AttemptState.NOT_PLACED):
-            self._accept(record, now)
-            news = True
-        if record.state is AttemptState.PLACED and merged.final:
-            self._end(record, now)
-        elif record.state is AttemptState.ENDED:
-            record.outcome = outcome_of(merged, record.amd)
-            record.changed = record.changed or news
-        return Folded("folded", _action(record, event)) if news else Folded("repeat")
 
     # -- the answer to our request ---------------------------------------------------------------
 
@@ -311,45 +290,6 @@ class Calls:
     def _first_look_at(self, intent_at: int) -> int:
         return intent_at + int(self._times.first_look_s * MS)
 
-    def _accept(self, record: AttemptRecord, now: int) -> None:
-        late = record.state is AttemptState.NOT_PLACED
-        record.advance(AttemptEvent.ACCEPT)
-        record.check_at = now + (record.ring_timeout_s + REPORT_GRACE_S) * MS
-        record.checks = 0
-        if not late:
-            return
-        log.warning("call.found_late", attempt=record.id, sid=record.facts.sid)
-        record.closed_at, record.outcome, record.calls_back = None, None, -1
-        member = record.member
-        if member.follows and member.state in (
-            MemberState.PENDING,
-            MemberState.RETRY,
-            MemberState.FAILED,
-        ):
-            member.advance(MemberEvent.FOUND)
-            member.reason = None
-            member.absent -= 1
-
-    def _end(self, record: AttemptRecord, now: int) -> None:
-        record.advance(AttemptEvent.END)
-        record.closed_at = now
-        record.outcome = outcome_of(record.facts, record.amd)
-        member = record.member
-        if member.follows and member.state is MemberState.DIALING:
-            member.advance(MemberEvent.END)
-            member.next_at = now + record.completion_timeout_s * MS
-            member.counted = 1
-        log.info(
-            "call.ended",
-            attempt=record.id,
-            campaign=record.campaign_id,
-            member=member.id,
-            sid=record.facts.sid,
-            outcome=record.outcome,
-            talk_s=record.facts.duration_s,
-        )
-        self._on_change(record.campaign_id)
-
     async def _without_call(
         self,
         tx: Tx,
@@ -404,7 +344,7 @@ class Calls:
             self._on_change(campaign_id)
         return [len(rows)] * len(ops)
 
-    def _settled(self, row: Row, plan: CampaignPlan, now: int) -> dict[str, object]:
+    def _settled(self, row: Row, plan: CampaignPlan, now: int) -> MemberRow:
         outcome = Outcome(row["outcome"])
         previous = Outcome(row["previous_outcome"]) if row["previous_outcome"] else None
         past = Past(row["attempts"], row["rejections"], row["not_placed"], previous)
@@ -414,55 +354,56 @@ class Calls:
         log.info(
             "member.settled", member=row["id"], outcome=outcome, state=state, reason=move.reason
         )
-        return {
-            "member_id": MemberId(row["id"]),
-            "attempt_id": row["attempt_id"],
-            "was": MemberState.CALLED.value,
-            "state": state.value,
-            "next_at": move.next_at,
-            "counted": 0,
-            "rejected": int(outcome is Outcome.REJECTED),
-            "absent": 0,
-            "reason": move.reason and move.reason.value,
-            "outcome": outcome.value,
-            "now": now,
-        }
-
-
-def _action(record: AttemptRecord, event: CallEvent) -> Action | None:
-    """What a verdict asks of the carrier while the call goes on."""
-    if event.source is not EventSource.AMD or record.facts.final:
-        return None
-    verdict = verdict_of(record.facts, record.amd)
-    if verdict is Verdict.FAX or (
-        verdict is Verdict.MACHINE and record.on_machine is OnMachine.HANG_UP
-    ):
-        return HangUp(event.sid)
-    if record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
-        return LeaveMessage(event.sid, record.id)
-    return None
+        return MemberRow(
+            state=state.value,
+            next_at=move.next_at,
+            counted=0,
+            rejected=int(outcome is Outcome.REJECTED),
+            absent=0,
+            reason=move.reason and move.reason.value,
+            outcome=outcome.value,
+            now=now,
+            member_id=MemberId(row["id"]),
+            was=MemberState.CALLED.value,
+            attempt_id=row["attempt_id"],
+        )
 
 
 def _outcome_of_refusal(refusal: Refused) -> Outcome:
     return Outcome.INVALID_NUMBER if refusal.kind is Refusal.BAD_NUMBER else Outcome.NOT_PLACED
 
 
-def _event_params(
-    event: CallEvent, folded_at: int | None, verdict: str | None
-) -> dict[str, object]:
-    return {
-        "attempt_id": event.attempt_id,
-        "sid": event.sid,
-        "source": event.source.value,
-        "status": event.status and event.status.value,
-        "sequence": event.sequence,
-        "occurred_at": event.occurred_at,
-        "duration_s": event.duration_s,
-        "sip_code": event.sip_code,
-        "error_code": event.error_code,
-        "answered_by": event.answered_by,
-        "received_at": event.received_at,
-        "news": event.news,
-        "folded_at": folded_at,
-        "verdict": verdict,
-    }
+class _InboxRow(NamedTuple):
+    attempt_id: AttemptId
+    sid: CallSid
+    source: str
+    status: str | None
+    sequence: int | None
+    occurred_at: int | None
+    duration_s: int | None
+    sip_code: int | None
+    error_code: int | None
+    answered_by: str | None
+    received_at: int
+    news: str
+    folded_at: int | None
+    verdict: str | None
+
+
+def _inbox_row(event: CallEvent, folded_at: int | None, verdict: str | None) -> _InboxRow:
+    return _InboxRow(
+        event.attempt_id,
+        event.sid,
+        str(event.source),
+        event.status and str(event.status),
+        event.sequence,
+        event.occurred_at,
+        event.duration_s,
+        event.sip_code,
+        event.error_code,
+        event.answered_by,
+        event.received_at,
+        event.news,
+        folded_at,
+        verdict,
+    )

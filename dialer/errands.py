@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
-from dialer.calls import Action, HangUp
 from dialer.errors import DialerError
+from dialer.folding import Action, HangUp
 from dialer.model import AttemptId
 from dialer.ports import Carrier
 

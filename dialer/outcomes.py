@@ -5,8 +5,7 @@ in any order, any number of times, gives the same facts. The outcome is a total 
 facts; who answered is only a refinement of an answered call.
 """
 
-from collections.abc import Sequence
-from typing import Final, TypeVar, assert_never
+from typing import Final, NamedTuple, TypeVar, assert_never
 
 from amd.verdict import GREETING_ENDED, Verdict, carrier_verdict
 from dialer.model import AmdMode, CallEvent, CallFacts, CarrierStatus, EventSource
@@ -16,7 +15,7 @@ Number = TypeVar("Number", int, float)
 
 #: A call has one final status. Should a carrier report two, the one that cost the callee most
 #: of their attention is believed, whatever came first.
-_FINAL_ORDER: Final[Sequence[CarrierStatus | None]] = (
+_FINAL_ORDER: Final = (
     CarrierStatus.COMPLETED,
     CarrierStatus.BUSY,
     CarrierStatus.NO_ANSWER,
@@ -42,27 +41,42 @@ SILENT_MAX_S: Final = 5
 NOTHING: Final = CallFacts()
 
 
-def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
-    """The facts with *event* in them; commutative, associative and idempotent."""
-    status, known = event.status, facts.status
-    seen_at = event.received_at if event.occurred_at is None else event.occurred_at
-    ringing_at, answered_at, asked_at = facts.ringing_at, facts.answered_at, facts.asked_at
-    if event.source is EventSource.ANSWER:
-        asked_at = _least(asked_at, event.received_at)
-    if status is CarrierStatus.RINGING:
-        ringing_at = _least(ringing_at, seen_at)
-    elif status is CarrierStatus.IN_PROGRESS:
-        answered_at = _least(answered_at, seen_at)
-    end = facts
-    if status is not None:
-        if status.final:
-            end = _last_word(facts, event, status, seen_at)
-            known = end.status
-        elif known is None or status.rank > known.rank:
-            known = status
+class _End(NamedTuple):
+    """What is known of how a call ended."""
+
+    status: CarrierStatus
+    ended_at: int | None
+    duration_s: int | None
+    sip_code: int | None
+    error_code: int | None
+
+
+def merge(facts: CallFacts, *events: CallEvent) -> CallFacts:
+    """The facts with *events* in them; commutative, associative and idempotent."""
+    sid, known, ringing_at, answered_at, asked_at, *_, answered_by = facts
+    end = _End(known, *facts[5:9]) if known is not None and known.final else None
+    for event in events:
+        sid, status, received_at = sid or event.sid, event.status, event.received_at
+        seen_at = received_at if event.occurred_at is None else event.occurred_at
+        if event.source is EventSource.ANSWER:
+            asked_at = _least(asked_at, received_at)
+        if status is not None:
+            if status.final:
+                told = _End(status, seen_at, event.duration_s, event.sip_code, event.error_code)
+                end = told if end is None else _last_word(end, told)
+            elif known is None or status.rank > known.rank:
+                known = status
+            if status is CarrierStatus.RINGING:
+                ringing_at = _least(ringing_at, seen_at)
+            elif status is CarrierStatus.IN_PROGRESS:
+                answered_at = _least(answered_at, seen_at)
+        if event.answered_by is not None:
+            answered_by = _surer(answered_by, event.answered_by)
+    if end is None:
+        return CallFacts(sid, known, ringing_at, answered_at, asked_at, *facts[5:9], answered_by)
     return CallFacts(
-        facts.sid or event.sid,
-        known,
+        sid,
+        end.status,
         ringing_at,
         answered_at,
         asked_at,
@@ -70,31 +84,20 @@ def merge(facts: CallFacts, event: CallEvent) -> CallFacts:
         end.duration_s,
         end.sip_code,
         end.error_code,
-        _surer(facts.answered_by, event.answered_by),
+        answered_by,
     )
 
 
-def _last_word(
-    facts: CallFacts, event: CallEvent, status: CarrierStatus, ended_at: int
-) -> CallFacts:
-    """What is known of the call's end, of the final status that counts."""
-    told = CallFacts(
-        status=status,
-        ended_at=ended_at,
-        duration_s=event.duration_s,
-        sip_code=event.sip_code,
-        error_code=event.error_code,
-    )
-    if not facts.final:
-        return told
-    if facts.status is not status:
-        return min(facts, told, key=lambda each: _FINAL_ORDER.index(each.status))
-    return CallFacts(
-        status=status,
-        ended_at=_least(facts.ended_at, ended_at),
-        duration_s=_most(facts.duration_s, event.duration_s),
-        sip_code=_least(facts.sip_code, event.sip_code),
-        error_code=_least(facts.error_code, event.error_code),
+def _last_word(one: _End, other: _End) -> _End:
+    """Of two reports of a call's end the one that counts, or what both know of one status."""
+    if one.status is not other.status:
+        return min(one, other, key=lambda end: _FINAL_ORDER.index(end.status))
+    return _End(
+        one.status,
+        _least(one.ended_at, other.ended_at),
+        _most(one.duration_s, other.duration_s),
+        _least(one.sip_code, other.sip_code),
+        _least(one.error_code, other.error_code),
     )
 
 

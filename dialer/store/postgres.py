@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypeAlias
 import asyncpg
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
-from dialer.ports import Row
+from dialer.ports import Params, Row
 from dialer.store.queries import Query, load
 
 #: No statement of ours takes longer, and no transaction idles longer, in seconds.
@@ -45,10 +45,10 @@ class PostgresTx:
         count = tag.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
-    async def many(self, query: str, params: Sequence[Mapping[str, Any]]) -> None:
+    async def many(self, query: str, params: Sequence[Params]) -> None:
         if params:
             known = self._queries[query]
-            await self._connection.executemany(known.text, [known.bound(each) for each in params])
+            await self._connection.executemany(known.text, known.tuples(params))
 
     def _bound(self, query: str, params: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
         known = self._queries[query]

@@ -5,15 +5,17 @@ files are read by aiosql; every name is unique across files, and a test prepares
 both databases.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import aiosql
 from aiosql.utils import VAR_REF
+
+from dialer.ports import Params
 
 Dialect = Literal["sqlite", "postgres"]
 
@@ -37,12 +39,24 @@ class Query:
             return lambda params: (params[name],)
         return itemgetter(*self.names)
 
+    def tuples(self, params: Sequence[Params]) -> Sequence[tuple[Any, ...]]:
+        """The values of every element in the order the driver wants them."""
+        fields: tuple[str, ...] | None = getattr(params[0], "_fields", None)
+        if fields is None:
+            return [self.bound(each) for each in cast(Sequence[Mapping[str, Any]], params)]
+        named = cast(Sequence[tuple[Any, ...]], params)
+        if fields == self.names:
+            return named
+        order = itemgetter(*(fields.index(name) for name in self.names))
+        return [order(each) for each in named]
 
-def load(dialect: Dialect) -> Mapping[str, Query]:
+
+@cache
+def load(dialect: Dialect, folder: Path = _FOLDER) -> Mapping[str, Query]:
     """Every query of *dialect* by name, ready for its driver's way of naming parameters."""
-    texts = _texts(_FOLDER)
+    texts = _texts(folder)
     if dialect == "postgres":
-        texts |= _texts(_FOLDER / "postgres")
+        texts |= _texts(folder / "postgres")
     return {name: _prepare(text, dialect) for name, text in texts.items()}
 
 

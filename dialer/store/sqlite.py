@@ -8,7 +8,7 @@ bound, never inside SQLite's blocking handler.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, cast
@@ -16,7 +16,7 @@ from typing import Any, Final, Self, cast
 import aiosqlite
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
-from dialer.ports import Rng, Row
+from dialer.ports import Params, Rng, Row
 from dialer.store.queries import Query, load
 
 _PRAGMAS: Final = (
@@ -59,17 +59,26 @@ class SqliteTx:
         cursor = await self._connection.execute(known.text, known.bound(params))
         return cursor.rowcount
 
-    async def many(self, query: str, params: Sequence[Mapping[str, Any]]) -> None:
+    async def many(self, query: str, params: Sequence[Params]) -> None:
         if params:
             known = self._queries[query]
-            await self._connection.executemany(known.text, [known.bound(each) for each in params])
+            await self._connection.executemany(known.text, known.tuples(params))
 
 
 class SqliteDatabase:
     """The :class:`~dialer.ports.Database` of one file. Use as an async context manager."""
 
-    def __init__(self, path: Path, rng: Rng, *, busy_timeout_s: float, readers: int = 2) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rng: Rng,
+        *,
+        busy_timeout_s: float,
+        readers: int = 2,
+        connect: Callable[[Path], aiosqlite.Connection] | None = None,
+    ) -> None:
         self._path = path
+        self._make_connection = connect or _with_a_thread
         self._rng = rng
         self._busy_timeout_s = busy_timeout_s
         self._queries = load("sqlite")
@@ -158,7 +167,7 @@ class SqliteDatabase:
     async def _connect(self, *, query_only: bool = False) -> aiosqlite.Connection:
         check_openable(self._path)
         with _translated(self._path):
-            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=0)
+            connection = await self._make_connection(self._path)
             try:
                 connection.row_factory = sqlite3.Row
                 for pragma in (*_PRAGMAS, *(("PRAGMA query_only=ON",) if query_only else ())):
@@ -189,6 +198,10 @@ def check_openable(path: Path) -> None:
     """
     with _translated(path):
         sqlite3.connect(path, timeout=0).close()
+
+
+def _with_a_thread(path: Path) -> aiosqlite.Connection:
+    return aiosqlite.connect(path, isolation_level=None, timeout=0)
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

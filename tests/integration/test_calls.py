@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dialer import campaigns
-from dialer.calls import REPORT_GRACE_S, Action, Folded, HangUp, LeaveMessage
 from dialer.errors import StoreBusyError
+from dialer.folding import REPORT_GRACE_S, Action, Folded, HangUp, LeaveMessage
 from dialer.model import (
     AmdMode,
     AttemptId,
@@ -942,10 +942,10 @@ async def test_one_event_that_cannot_be_folded_holds_up_no_other(
     claim = await given_placed(daemon)
     fold_one = daemon.engine.calls._fold_one
 
-    def faulty(record: Any, event: CallEvent, now: int) -> Folded:
-        if event.status is S.RINGING:
+    def faulty(record: Any, news: Sequence[CallEvent], now: int) -> Sequence[Folded]:
+        if S.RINGING in [event.status for event in news]:
             raise ZeroDivisionError("a fault of ours")
-        return fold_one(record, event, now)
+        return fold_one(record, news, now)
 
     monkeypatch.setattr(daemon.engine.calls, "_fold_one", faulty)
     with capture_logs():

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import pytest
@@ -30,11 +30,11 @@ from dialer.errors import (
 )
 from dialer.ports import Tx
 from dialer.states import WAITING_MEMBER_STATES, MemberState
-from dialer.store import migrate, queries
+from dialer.store import migrate
 from dialer.store.checks import CHECKS
 from dialer.store.exclusive import sole_daemon
 from dialer.store.opening import SCHEMA, AnyDatabase, opened
-from dialer.store.queries import load
+from dialer.store.queries import Query, load
 from dialer.store.sqlite import SqliteDatabase
 from tests.support.engine import NOW, rows, running
 from tests.support.given import given_campaign, write
@@ -100,27 +100,38 @@ def test_what_one_database_says_otherwise_is_the_same_question() -> None:
     assert particular.keys() == common.keys()
 
 
-def test_a_name_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_given_once(tmp_path: Path) -> None:
     for file in ("one.sql", "two.sql"):
         (tmp_path / file).write_text("-- name: twice$\nSELECT 1;\n")
-    monkeypatch.setattr(queries, "_FOLDER", tmp_path)
 
     with pytest.raises(ValueError, match=r"'twice' is defined twice, again in two\.sql"):
-        load("sqlite")
+        load("sqlite", tmp_path)
 
 
-def test_parameters_are_numbered_in_the_order_they_first_appear(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parameters_are_numbered_in_the_order_they_first_appear(tmp_path: Path) -> None:
     (tmp_path / "some.sql").write_text(
         "-- name: some\nSELECT :b, ':no', :a::text FROM t WHERE x = :b;\n"
     )
-    monkeypatch.setattr(queries, "_FOLDER", tmp_path)
 
-    query = load("postgres")["some"]
+    query = load("postgres", tmp_path)["some"]
 
     assert query.text.startswith("SELECT $1, ':no', $2::text FROM t WHERE x = $1")
     assert query.bound({"a": 1, "b": 2}) == (2, 1)
+
+
+def test_parameters_may_be_mappings_or_named_tuples_in_any_order() -> None:
+    class InOrder(NamedTuple):
+        b: int
+        a: int
+
+    class Otherwise(NamedTuple):
+        a: int
+        b: int
+
+    query = Query("SELECT ?1, ?2", ("b", "a"))
+
+    for given in ({"a": 1, "b": 2}, InOrder(2, 1), Otherwise(1, 2)):
+        assert [*query.tuples([given, given])] == [(2, 1), (2, 1)]
 
 
 def test_sqlite_understands_every_query(sqlite_template: bytes, tmp_path: Path) -> None:

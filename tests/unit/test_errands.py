@@ -2,9 +2,9 @@
 
 from structlog.testing import capture_logs
 
-from dialer.calls import HangUp, LeaveMessage
 from dialer.errands import Errands
 from dialer.errors import UnreachableError
+from dialer.folding import HangUp, LeaveMessage
 from dialer.model import AttemptId
 from tests.support.engine import ScriptedCarrier, running, sid, until
 
