@@ -791,7 +791,7 @@ async def test_a_call_under_way_when_its_campaign_is_ended_runs_to_its_end(
 
 async def test_hours_that_cannot_be_read_hold_up_no_settlement(daemon: Daemon) -> None:
     always = '{"zone": "UTC", "weekly": {}}'
-    ends = []
+    ends: list[CallEvent] = []
     for name, body in (("Broken", always), ("Sound", None)):
         campaign = await given_campaign(
             daemon.database, now=NOW, name=name, contacts=1, schedule_body=body,
