@@ -7,8 +7,9 @@ callee — is exact, because nobody else can take any of it meanwhile. The same 
 the intents. When it has committed, each claim is an attempt that a crash cannot forget.
 
 A limit defers, it never fails: the result of a claim that takes nothing is the reason, from the
-closed set, and the instant at which asking again makes sense. Rules about the callee (do-not-call,
-caps per callee, legal windows) join in :meth:`Claims._due`.
+closed set, and the instant at which asking again makes sense. Whoever is on the do-not-call list is
+not called, ever: their member fails here. Further rules about the callee (caps, legal windows) join
+in :meth:`Claims._due`.
 """
 
 from collections import Counter
@@ -20,6 +21,7 @@ from typing import Final
 from dialer import pacing
 from dialer.attempts import Attempts, claimed
 from dialer.counters import count_calls, local_day
+from dialer.do_not_call import refuse_listed
 from dialer.model import (
     Claim,
     DaemonId,
@@ -162,9 +164,11 @@ class Claims:
         if unavailable := pool.unavailable():
             wait = Wait(WaitReason.NO_NUMBER, unavailable.until_at, unavailable.text)
             return await self._held(tx, plan, wait, now), account_next_us
-        due = await self._due(tx, plan, now, len(slots.starts_us))
-        if not due:
+        found = await self._due(tx, plan, now, len(slots.starts_us))
+        if not found:
             return await self._nothing_due(tx, plan, now), account_next_us
+        await refuse_listed(tx, plan.id, [row for row in found if row["listed"]], now)
+        due = [row for row in found if not row["listed"]]
         claims = self._take(plan, pool, due, slots.starts_us, now)
         taken = pacing.reserve(lanes, now * MS, self._horizon_us(now), len(claims))
         await self._write(tx, plan, pool, due, claims, days)

@@ -165,6 +165,7 @@ class FailReason(StrEnum):
     RULED_OUT = "ruled_out"  # the campaign's own retry rule says never
     NEVER_PLACED = "never_placed"  # the carrier did not make the call, time and again
     NEVER_OPEN = "never_open"  # no window opens any more
+    DO_NOT_CALL = "do_not_call"  # the callee, or somebody for them, has asked not to be called
     DESTINATION_NOT_ALLOWED = "destination_not_allowed"  # our account may not call there
     CANCELLED = "cancelled"  # the campaign was cancelled or ended by hand
 

@@ -115,7 +115,8 @@ class Reaper:
                 questions.create_task(self._ask(row))
 
     async def call_off(self) -> None:
-        """End calls nobody has answered by the time their campaign's window closes.
+        """End calls nobody has answered by the time their campaign's window closes, or their callee
+        is put on the do-not-call list.
 
         The carrier leaves conversations alone, whatever we know of them.
         """
@@ -124,7 +125,7 @@ class Reaper:
             placed = await tx.rows("placed_attempts", owner=self._lease.daemon_id)
             plans = await self._plans.calling(tx)
         closed = {plan.id for plan in plans if not plan.hours.is_open(now)}
-        late = [row for row in placed if row["campaign_id"] in closed]
+        late = [row for row in placed if row["listed"] or row["campaign_id"] in closed]
         await self._cancel_all([row for row in late if row["id"] not in self._called_off])
         self._called_off.intersection_update(row["id"] for row in late)
 

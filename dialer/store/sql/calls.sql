@@ -1,12 +1,15 @@
 -- name: sendable
--- The last question before requests leave: still ours, still wanted?
+-- The last question before requests leave: still ours, still wanted, still allowed?
 SELECT a.id
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id
  WHERE a.id IN (SELECT value FROM json_each(:ids))
    AND a.state = 'intent'
    AND a.owner = :owner
-   AND c.status = 'active';
+   AND c.status = 'active'
+   AND NOT EXISTS (SELECT 1 FROM dnc d
+                    WHERE d.phone = a.phone
+                      AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id));
 
 -- name: add_events*!
 INSERT INTO call_events (attempt_id, sid, source, status, sequence, occurred_at, duration_s,
@@ -88,9 +91,12 @@ SELECT id, state, sid, phone, number_id, campaign_id, member_id, intent_at, chec
  LIMIT :limit;
 
 -- name: placed_attempts
-SELECT id, sid, campaign_id
-  FROM attempts
- WHERE closed_at IS NULL AND state = 'placed' AND owner = :owner;
+SELECT a.id, a.sid, a.campaign_id,
+       EXISTS (SELECT 1 FROM dnc d
+                WHERE d.phone = a.phone
+                  AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id)) AS listed
+  FROM attempts a
+ WHERE a.closed_at IS NULL AND a.state = 'placed' AND a.owner = :owner;
 
 -- name: known_sids
 -- By way of the callee, since a call between two numbers can only belong to one of theirs.

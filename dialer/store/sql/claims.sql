@@ -35,7 +35,10 @@ SELECT d.number_id, d.day, d.calls
 -- Priority by equality, so that the walk never steps over members of a higher priority that are
 -- not due yet. A callee with an open attempt, in whatever campaign, is passed over.
 SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
-       m.last_number_id, c.phone
+       m.last_number_id, c.phone,
+       EXISTS (SELECT 1 FROM dnc d
+                WHERE d.phone = c.phone
+                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed
   FROM members m
   JOIN contacts c ON c.id = m.contact_id
  WHERE m.campaign_id = :campaign_id

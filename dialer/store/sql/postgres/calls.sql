@@ -5,7 +5,10 @@ SELECT a.id
  WHERE a.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))
    AND a.state = 'intent'
    AND a.owner = :owner
-   AND c.status = 'active';
+   AND c.status = 'active'
+   AND NOT EXISTS (SELECT 1 FROM dnc d
+                    WHERE d.phone = a.phone
+                      AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id));
 
 -- name: load_attempts
 SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status, a.ringing_at,

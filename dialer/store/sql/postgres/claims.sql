@@ -8,7 +8,10 @@ SELECT status, revision, next_slot_us FROM campaigns WHERE id = :campaign_id FOR
 -- name: claim_due
 -- As in the common file; a row somebody edits at this moment is left for the next claim.
 SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
-       m.last_number_id, c.phone
+       m.last_number_id, c.phone,
+       EXISTS (SELECT 1 FROM dnc d
+                WHERE d.phone = c.phone
+                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed
   FROM members m
   JOIN contacts c ON c.id = m.contact_id
  WHERE m.campaign_id = :campaign_id

@@ -1,0 +1,62 @@
+-- name: add_dnc*!
+INSERT INTO dnc (phone, campaign_id, source, note, created_at)
+VALUES (:phone, :campaign_id, :source, :note, :now)
+    ON CONFLICT (phone, coalesce(campaign_id, 0)) DO NOTHING;
+
+-- name: add_dnc_history*!
+INSERT INTO dnc_history (phone, campaign_id, event, detail, at)
+VALUES (:phone, :campaign_id, :event, :detail, :now);
+
+-- name: listed_among
+-- Which of these phones are listed for exactly this scope; 0 is every campaign.
+SELECT phone
+  FROM dnc
+ WHERE phone IN (SELECT value FROM json_each(:phones))
+   AND coalesce(campaign_id, 0) = :scope;
+
+-- name: fail_listed!
+-- The literals are the rows (pending|retry, fail) of the member table; a test ties them to it.
+UPDATE members
+   SET state = 'failed', reason = 'do_not_call', changed_at = :now
+ WHERE contact_id IN (SELECT id FROM contacts
+                       WHERE phone IN (SELECT value FROM json_each(:phones)))
+   AND state IN ('pending', 'retry')
+   AND (:scope = 0 OR campaign_id = :scope);
+
+-- name: refuse_members*!
+UPDATE members
+   SET state = :state, reason = 'do_not_call', changed_at = :now
+ WHERE id = :member_id AND state = :was;
+
+-- name: dnc_of
+SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
+  FROM dnc d
+  LEFT JOIN campaigns c ON c.id = d.campaign_id
+ WHERE d.phone = :phone
+ ORDER BY d.id;
+
+-- name: list_dnc
+SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
+  FROM dnc d
+  LEFT JOIN campaigns c ON c.id = d.campaign_id
+ WHERE (:scope = 0 OR d.campaign_id = :scope)
+   AND (d.phone LIKE :pattern OR lower(d.note) LIKE :pattern)
+ ORDER BY d.id DESC
+ LIMIT :limit;
+
+-- name: dnc_scoped
+-- The entries of one phone, of one campaign, or one entry: what a removal takes away.
+SELECT id, phone, campaign_id
+  FROM dnc
+ WHERE (:phone = '' OR phone = :phone)
+   AND (:scope = -1 OR coalesce(campaign_id, 0) = :scope);
+
+-- name: remove_dnc*!
+DELETE FROM dnc WHERE id = :id;
+
+-- name: dnc_history_of
+SELECT h.id, h.phone, c.name AS campaign, h.event, h.detail, h.at
+  FROM dnc_history h
+  LEFT JOIN campaigns c ON c.id = h.campaign_id
+ WHERE h.phone = :phone
+ ORDER BY h.id;
