@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from dialer import pacing
+from dialer import do_not_call, pacing
 from dialer.attempts import Attempts
 from dialer.batching import Batcher
 from dialer.calls import Calls, CallTimes
@@ -25,6 +25,7 @@ from dialer.holiday_calendars import public_holidays
 from dialer.jobs import Jobs, nightly
 from dialer.launcher import Launcher
 from dialer.leases import Lease
+from dialer.model import AttemptId
 from dialer.plans import Plans
 from dialer.ports import CallbackDoor, Carrier, Clock, Ids, Rng
 from dialer.randomness import SystemIds, system_rng
@@ -149,12 +150,19 @@ def engine_from(
 def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: CallbackDoor) -> App:
     """Put the web server and the periodic jobs around an engine."""
     clock, database = engine.clock, engine.database
+
+    async def opt_out(attempt_id: AttemptId) -> None:
+        await engine.batcher.apply(do_not_call.opt_out, [(attempt_id, clock.now())])
+
+    scripts = Scripts(database, settings.call_time_limit_s)
     web = create_app(
         WebServices(
             door=door,
             clock=clock,
             receive=engine.calls.receive,
-            script=Scripts(database, settings.call_time_limit_s).of,
+            script=scripts.of,
+            heard=scripts.heard,
+            opt_out=opt_out,
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
             patience_s=settings.answer_patience_s,
         )

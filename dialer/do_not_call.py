@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dialer.model import CampaignId
+from dialer.model import AttemptId, CampaignId
 from dialer.ports import Row, Tx
 from dialer.states import MemberEvent, MemberState, advance_member
 
@@ -69,6 +69,15 @@ async def add(
     await _remember(tx, HistoryEvent.ADDED, [(phone, campaign_id, note) for phone in new], now)
     failed = await tx.run("fail_listed", phones=listed, scope=scope, now=now)
     return Added(len(new), len(known), failed)
+
+
+async def opt_out(tx: Tx, attempts: Sequence[tuple[AttemptId, int]]) -> list[None]:
+    """List the callee of each attempt everywhere, by their own word at the instant given."""
+    for attempt_id, at in attempts:
+        phone = await tx.value("phone_of_attempt", attempt_id=attempt_id)
+        if phone is not None:
+            await add(tx, [phone], at, source=Source.CALLEE, note="asked for it in a call")
+    return [None] * len(attempts)
 
 
 async def remove(

@@ -192,11 +192,17 @@ class CallbackDoor(Protocol):
     def answer_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
         """Parse the carrier's question what to say; raises UsageError for a body that is none."""
 
+    def opts_out(self, script: Script, body: bytes) -> bool:
+        """Whether the key that was pressed during a message asks for no more calls."""
+
     def document(self, script: Script) -> bytes:
         """What the answered call is to do."""
 
     def message_document(self, script: Script) -> bytes:
         """What to leave on a machine whose greeting is over."""
+
+    def opted_out(self, script: Script) -> bytes:
+        """What somebody hears who asked for no more calls."""
 
     def goodbye(self) -> bytes:
         """The document that ends a call; also the answer when anything goes wrong."""

@@ -24,13 +24,21 @@ class Scripts:
 
     async def of(self, attempt_id: AttemptId) -> Script | None:
         """The script, or None when the attempt is over or unknown, or its campaign cancelled."""
-        async with self._database.read() as tx:
-            row = await tx.row("call_script", attempt_id=attempt_id)
+        row = await self._row(attempt_id)
         if row is None or AttemptState(row["state"]) not in OPEN_ATTEMPT_STATES:
             return None
         if CampaignStatus(row["campaign_status"]) is CampaignStatus.CANCELLED:
             return None
         return self._script(row)
+
+    async def heard(self, attempt_id: AttemptId) -> Script | None:
+        """The script of an attempt in whatever state, or None when it is unknown."""
+        row = await self._row(attempt_id)
+        return None if row is None else self._script(row)
+
+    async def _row(self, attempt_id: AttemptId) -> Row | None:
+        async with self._database.read() as tx:
+            return await tx.row("call_script", attempt_id=attempt_id)
 
     def _script(self, row: Row) -> Script:
         variables = {

@@ -35,6 +35,7 @@ class TwilioCallbacks:
 
     def __init__(self, config: TwilioConfig) -> None:
         self._account_sid = config.account_sid
+        self._keypress_url = config.keypress_url
         self._tokens = [token.encode() for token in config.signing_tokens]
         self._bases = _bases(config.public_url.rstrip("/"))
         # Twilio leaves the fragment of an address out of its signature. A compatible server that
@@ -71,9 +72,21 @@ class TwilioCallbacks:
         form = {"CallStatus": CarrierStatus.IN_PROGRESS.value} | _form(body)
         return _event(attempt_id, EventSource.ANSWER, form, received_at)
 
+    def opts_out(self, script: Script, body: bytes) -> bool:
+        """Whether the key that was pressed asks for no more calls; no form asks for nothing."""
+        try:
+            keys = _form(body).get("Digits", "")
+        except UsageError:
+            return False
+        return twiml.opts_out(script.agent, keys)
+
     def document(self, script: Script) -> bytes:
         """What the answered call is to do."""
-        return twiml.document(script)
+        return twiml.document(script, self._keypress_url(script.attempt_id))
+
+    def opted_out(self, script: Script) -> bytes:
+        """What somebody hears who asked for no more calls."""
+        return twiml.opted_out(script)
 
     def message_document(self, script: Script) -> bytes:
         """What to leave on a machine whose greeting is over."""

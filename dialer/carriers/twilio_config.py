@@ -78,6 +78,10 @@ class TwilioConfig:
         """Where the carrier asks what to leave on a machine."""
         return self._url("message", attempt_id)
 
+    def keypress_url(self, attempt_id: AttemptId) -> str:
+        """Where the carrier reports a key pressed during a message."""
+        return self._url("keypress", attempt_id)
+
     def status_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier reports how the call is going."""
         return self._url("status", attempt_id) + self.fragment

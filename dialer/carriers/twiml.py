@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+from twilio.twiml.voice_response import Connect, Dial, Gather, VoiceResponse
 
 from dialer.errors import UsageError
 from dialer.model import Agent, AgentKind, Script
@@ -32,11 +32,20 @@ _SIP: Final = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+")
 
 #: What to leave on a machine; a MESSAGE agent leaves its own text where this is not given.
 VOICEMAIL: Final = "voicemail"
+#: The key by which somebody who hears a MESSAGE asks not to be called again, or ``none``.
+OPT_OUT: Final = "opt_out"
+OPT_OUT_KEY: Final = "9"
+NO_KEY: Final = "none"
+#: What they hear then, in place of the default.
+OPT_OUT_REPLY: Final = "opt_out_reply"
+DEFAULT_REPLY: Final = "You will not be called again. Goodbye."
+#: After the message a key may still be pressed for so long, in seconds.
+KEY_WAIT_S: Final = 5
 
 _SPOKEN: Final = frozenset({"voice", "language", VOICEMAIL})
 OPTIONS: Final[Mapping[AgentKind, frozenset[str]]] = MappingProxyType(
     {
-        AgentKind.MESSAGE: _SPOKEN,
+        AgentKind.MESSAGE: _SPOKEN | {OPT_OUT, OPT_OUT_REPLY},
         AgentKind.STREAM: _SPOKEN,
         AgentKind.RELAY: _SPOKEN | {"greeting"},
         AgentKind.SIP: _SPOKEN | {"username", "password"},
@@ -59,10 +68,16 @@ def fill(template: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda found: variables.get(found[1].strip(), ""), template)
 
 
-def document(script: Script) -> bytes:
-    """What the answered call is to do, ending with a hang-up."""
+def document(script: Script, keypress_url: str) -> bytes:
+    """What the answered call is to do, ending with a hang-up.
+
+    A key pressed during a spoken message is reported to *keypress_url*.
+    """
     response = VoiceResponse()
-    _WRITERS[script.agent.kind](response, script)
+    if script.agent.kind is AgentKind.MESSAGE:
+        _write_message(response, script, keypress_url)
+    else:
+        _WRITERS[script.agent.kind](response, script)
     response.hangup()
     return _bytes(response)
 
@@ -73,6 +88,20 @@ def message_document(script: Script) -> bytes:
     spoken = agent.target if agent.kind is AgentKind.MESSAGE else ""
     response = VoiceResponse()
     _say(response, script, agent.options.get(VOICEMAIL) or spoken)
+    response.hangup()
+    return _bytes(response)
+
+
+def opts_out(agent: Agent, keys: str) -> bool:
+    """Whether somebody who pressed *keys* during a message asks not to be called again."""
+    key = agent.options.get(OPT_OUT, OPT_OUT_KEY)
+    return agent.kind is AgentKind.MESSAGE and key != NO_KEY and keys == key
+
+
+def opted_out(script: Script) -> bytes:
+    """What somebody hears who asked not to be called again."""
+    response = VoiceResponse()
+    _say(response, script, script.agent.options.get(OPT_OUT_REPLY) or DEFAULT_REPLY)
     response.hangup()
     return _bytes(response)
 
@@ -97,15 +126,31 @@ def validate_agent(agent: Agent) -> None:
     language = agent.options.get("language")
     if language is not None and not _LOCALE.fullmatch(language):
         raise UsageError(f"agent option 'language' is no locale: {language!r} (as in en-US)")
+    key = agent.options.get(OPT_OUT, NO_KEY)
+    if key != NO_KEY and not re.fullmatch("[0-9]", key):
+        raise UsageError(f"agent option 'opt_out' is no key: {key!r} (0 to 9, or none)")
 
 
 # -- one writer per kind of agent ----------------------------------------------------------------
 
 
-def _write_message(response: VoiceResponse, script: Script) -> None:
-    spoken = _say(response, script, script.agent.target)
-    if spoken and script.listen_s:
-        response.pause(length=script.listen_s)
+def _write_message(response: VoiceResponse, script: Script, keypress_url: str) -> None:
+    """The text; then silence, for a key or for the verdict who answered."""
+    if not _spoken(script, script.agent.target):
+        return
+    if script.agent.options.get(OPT_OUT, OPT_OUT_KEY) == NO_KEY:
+        _say(response, script, script.agent.target)
+        if script.listen_s:
+            response.pause(length=script.listen_s)
+        return
+    gather = response.gather(
+        input="dtmf",
+        num_digits=1,
+        timeout=max(script.listen_s, KEY_WAIT_S),
+        action=keypress_url,
+        method="POST",
+    )
+    _say(gather, script, script.agent.target)
 
 
 def _write_stream(response: VoiceResponse, script: Script) -> None:
@@ -143,7 +188,6 @@ def _write_redirect(response: VoiceResponse, script: Script) -> None:
 
 _WRITERS: Final[Mapping[AgentKind, Callable[[VoiceResponse, Script], None]]] = MappingProxyType(
     {
-        AgentKind.MESSAGE: _write_message,
         AgentKind.STREAM: _write_stream,
         AgentKind.RELAY: _write_relay,
         AgentKind.SIP: _write_sip,
@@ -162,14 +206,15 @@ def _dial(response: VoiceResponse, script: Script) -> Dial:
     return response.dial(caller_id=clean(script.caller_id), time_limit=script.time_limit_s)
 
 
-def _say(response: VoiceResponse, script: Script, template: str) -> bool:
-    """Speak *template* filled in; False when that leaves nothing to say."""
+def _spoken(script: Script, template: str) -> str:
+    """*template* filled in; nothing at all when that leaves but blanks, for which Twilio warns."""
     text = clean(fill(template, script.variables))[:SPOKEN_CHARS]
-    if not text.strip():
-        return False  # Twilio complains of an empty <Say>
-    for part in _parts(text):
+    return text if text.strip() else ""
+
+
+def _say(response: VoiceResponse | Gather, script: Script, template: str) -> None:
+    for part in _parts(_spoken(script, template)):
         response.say(part, voice=_option(script, "voice"), language=_language(script))
-    return True
 
 
 def _parts(text: str) -> Iterator[str]:

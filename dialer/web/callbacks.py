@@ -9,23 +9,28 @@ read out to them.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dialer.errors import UsageError
+from dialer.errors import StoreError, UsageError
 from dialer.model import AttemptId, CallEvent, Script
 from dialer.web.services import WebServices
 
 #: Twilio's callbacks are below 2 kB.
 MAX_BODY_BYTES: Final = 64 * 1024
 
+#: Pause before a store that failed is asked again.
+ASK_AGAIN_S: Final = 0.2
+
 _ATTEMPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 Parse: TypeAlias = Callable[[AttemptId, bytes, int], CallEvent]
 Compose: TypeAlias = Callable[[Script], bytes]
@@ -40,6 +45,7 @@ def callback_routes(services: WebServices) -> Sequence[BaseRoute]:
         ("amd", _News(services, door.amd_event)),
         ("answer", _Question(services, door.document, recorded_as=door.answer_event)),
         ("message", _Question(services, door.message_document)),
+        ("keypress", _Keypress(services)),
     )
     return [
         Route(
@@ -100,6 +106,40 @@ class _News:
             log.exception("event.lost", attempt=attempt_id, source=event.source)
             return Response(status_code=500)
         return Response(status_code=204)
+
+
+class _Keypress:
+    """Put whoever asks for it on the do-not-call list, then say so.
+
+    A store that fails for a moment is asked again: a key is pressed once.
+    """
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+
+    async def __call__(self, attempt_id: AttemptId, body: bytes) -> Response:
+        return Response(await self._reply(attempt_id, body), media_type="text/xml")
+
+    async def _reply(self, attempt_id: AttemptId, body: bytes) -> bytes:
+        door = self._services.door
+        try:
+            async with asyncio.timeout(self._services.patience_s):
+                script = await self._insist(self._services.heard, attempt_id)
+                if script is not None and door.opts_out(script, body):
+                    await self._insist(self._services.opt_out, attempt_id)
+                    return door.opted_out(script)
+        except Exception:
+            # Nobody is told that they will not be called again unless it is so.
+            log.exception("opt_out.failed", attempt=attempt_id)
+        return door.goodbye()
+
+    @staticmethod
+    async def _insist(ask: Callable[[AttemptId], Awaitable[T]], attempt_id: AttemptId) -> T:
+        while True:
+            try:
+                return await ask(attempt_id)
+            except StoreError:
+                await asyncio.sleep(ASK_AGAIN_S)
 
 
 class _Question:

@@ -16,7 +16,9 @@ class WebServices:
     """The use cases and ports behind the routes.
 
     *receive* returns once the event is durable. *script* gives what an answered call is to hear,
-    None for an attempt that is unknown or over. *health* says what keeps the daemon from working.
+    None for an attempt that is unknown or over; *heard* gives it for a call that is over, too.
+    *opt_out* returns once the callee of an attempt is on the do-not-call list. *health* says what
+    keeps the daemon from working.
     *patience_s* is how long a person on the line may wait for each of the two steps before they
     hear something; Twilio itself waits 15 seconds and then reads an error out.
     """
@@ -25,5 +27,7 @@ class WebServices:
     clock: Clock
     receive: Callable[[CallEvent], Awaitable[None]]
     script: Callable[[AttemptId], Awaitable[Script | None]]
+    heard: Callable[[AttemptId], Awaitable[Script | None]]
+    opt_out: Callable[[AttemptId], Awaitable[None]]
     health: Callable[[], Awaitable[Checks]]
     patience_s: float = 4.0

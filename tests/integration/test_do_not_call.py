@@ -8,7 +8,7 @@ import pytest
 
 from dialer import do_not_call
 from dialer.do_not_call import EVERYWHERE, Added, Source
-from dialer.model import CampaignId, CarrierStatus
+from dialer.model import AttemptId, CampaignId, CarrierStatus
 from dialer.ports import Database
 from dialer.states import (
     WAITING_MEMBER_STATES,
@@ -20,6 +20,7 @@ from dialer.store.opening import AnyDatabase
 from tests.support.engine import (
     HOUR,
     NOW,
+    SECOND,
     Daemon,
     SetClock,
     assert_sound,
@@ -242,3 +243,25 @@ async def test_the_callees_own_word_is_kept_apart(database: AnyDatabase) -> None
         (entry,) = await do_not_call.entries_of(tx, phone(1))
 
     assert (entry["source"], entry["note"]) == ("callee", "pressed 9")
+
+
+async def test_whoever_opts_out_in_a_call_is_in_no_campaign_any_more(daemon: Daemon) -> None:
+    campaign = await given_campaign(daemon.database, now=NOW, contacts=1, **FREE)
+    await given_campaign(daemon.database, now=NOW, name="Survey", number_ids=[1], start=False)
+    async with daemon.database.write() as tx:
+        await write(
+            tx,
+            "INSERT INTO members (campaign_id, contact_id, state, priority, next_at, created_at,"
+            " changed_at) VALUES (2, ?1, 'pending', 1, 0, 0, 0)",
+            [(1,)],
+        )
+    (claim,) = await daemon.take(campaign)
+
+    await daemon.batcher.apply(
+        do_not_call.opt_out, [(claim.attempt_id, NOW + SECOND), (AttemptId("f" * 32), NOW)]
+    )
+
+    entries = await rows(daemon.database, "SELECT phone, campaign_id, source, created_at FROM dnc")
+    assert entries == [(phone(1), None, "callee", NOW + SECOND)]
+    members = await rows(daemon.database, "SELECT state, reason FROM members ORDER BY id")
+    assert members == [("dialing", None), ("failed", "do_not_call")]

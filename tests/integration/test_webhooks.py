@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from dialer import __version__
 from dialer.carriers import twiml
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
-from dialer.errors import StoreError
+from dialer.errors import StoreBusyError, StoreError
 from dialer.model import Agent, AgentKind, AttemptId, CallEvent, CarrierStatus, EventSource, Script
 from dialer.web.app import create_app
 from dialer.web.callbacks import MAX_BODY_BYTES
@@ -32,10 +33,10 @@ SID = "CA00000000000000000000000000000001"
 TOKEN = "5ec2e7"
 PUBLIC_URL = "https://dialer.example.com"
 NOW = 1_767_571_200_000
-STATUS, AMD, ANSWER, MESSAGE = (
-    f"/twilio/{topic}/{ATTEMPT}" for topic in ("status", "amd", "answer", "message")
+STATUS, AMD, ANSWER, MESSAGE, KEYPRESS = (
+    f"/twilio/{topic}/{ATTEMPT}" for topic in ("status", "amd", "answer", "message", "keypress")
 )
-TOPICS = (STATUS, AMD, ANSWER, MESSAGE)
+TOPICS = (STATUS, AMD, ANSWER, MESSAGE, KEYPRESS)
 FORM = {
     "AccountSid": ACCOUNT,
     "AnsweredBy": "human",
@@ -72,6 +73,8 @@ class Engine:
     store_trouble: Exception | None = None
     script_trouble: Exception | None = None
     health_trouble: Exception | None = None
+    opted_out: list[AttemptId] = field(default_factory=list)
+    opt_out_troubles: list[Exception] = field(default_factory=list)
 
     async def receive(self, event: CallEvent) -> None:
         if self.store_trouble is not None:
@@ -82,6 +85,11 @@ class Engine:
         if self.script_trouble is not None:
             raise self.script_trouble
         return self.script if attempt_id == ATTEMPT else None
+
+    async def opt_out(self, attempt_id: AttemptId) -> None:
+        if self.opt_out_troubles:
+            raise self.opt_out_troubles.pop(0)
+        self.opted_out.append(attempt_id)
 
     async def health(self) -> Checks:
         if self.health_trouble is not None:
@@ -99,6 +107,8 @@ class Carrier:
             clock=FixedClock(),
             receive=changes.get("receive", engine.receive),
             script=changes.get("script", engine.script_of),
+            heard=changes.get("script", engine.script_of),
+            opt_out=engine.opt_out,
             health=engine.health,
         )
         self.app = create_app(services)
@@ -395,7 +405,7 @@ async def test_an_answered_call_hears_its_script_and_is_recorded(engine: Engine)
 
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("text/xml")
-    assert response.content == twiml.document(SCRIPT)
+    assert response.content == twiml.document(SCRIPT, PUBLIC_URL + KEYPRESS)
     (event,) = engine.events
     assert (event.source, event.status) == (EventSource.ANSWER, CarrierStatus.IN_PROGRESS)
 
@@ -443,7 +453,10 @@ async def test_an_answer_that_cannot_be_recorded_is_still_spoken_to(
     async with carrier_for(engine) as carrier:
         response = await carrier.post(ANSWER)
 
-    assert (response.status_code, response.content) == (200, twiml.document(SCRIPT))
+    assert (response.status_code, response.content) == (
+        200,
+        twiml.document(SCRIPT, PUBLIC_URL + KEYPRESS),
+    )
     assert [line["event"] for line in logged] == ["answer.unrecorded"]
 
 
@@ -451,7 +464,10 @@ async def test_a_question_without_a_call_is_still_answered(engine: Engine) -> No
     async with carrier_for(engine) as carrier:
         response = await carrier.post(ANSWER, {"AccountSid": ACCOUNT})
 
-    assert (response.status_code, response.content) == (200, twiml.document(SCRIPT))
+    assert (response.status_code, response.content) == (
+        200,
+        twiml.document(SCRIPT, PUBLIC_URL + KEYPRESS),
+    )
     assert engine.events == []
 
 
@@ -464,7 +480,9 @@ async def test_nobody_on_the_line_waits_for_ever(engine: Engine, slow: str) -> N
     async with carrier_for(engine, **changes) as carrier:
         response = await carrier.post(ANSWER)
 
-    expected = twiml.document(SCRIPT) if slow == "receive" else twiml.goodbye()
+    expected = (
+        twiml.document(SCRIPT, PUBLIC_URL + KEYPRESS) if slow == "receive" else twiml.goodbye()
+    )
     assert (response.status_code, response.content) == (200, expected)
 
 
@@ -514,3 +532,40 @@ async def test_the_version_is_told(engine: Engine) -> None:
 async def test_the_description_of_the_api_is_hidden(engine: Engine, path: str) -> None:
     async with carrier_for(engine) as carrier:
         assert (await carrier.http.get(path)).status_code == 404
+
+
+# -- no more calls -------------------------------------------------------------------------------
+
+
+async def test_whoever_presses_the_key_is_listed_and_then_told_so(engine: Engine) -> None:
+    engine.opt_out_troubles = [StoreBusyError("locked for a moment")]
+
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(KEYPRESS, FORM | {"Digits": "9"})
+
+    assert engine.opted_out == [ATTEMPT]
+    assert (reply.status_code, spoken_in(reply)) == (200, [twiml.DEFAULT_REPLY])
+
+
+@pytest.mark.parametrize("form", [FORM, FORM | {"Digits": "1"}, FORM | {"Digits": ""}])
+async def test_another_key_asks_for_nothing(engine: Engine, form: dict[str, str]) -> None:
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(KEYPRESS, form)
+
+    assert (engine.opted_out, spoken_in(reply)) == ([], [])
+
+
+async def test_nobody_is_promised_what_could_not_be_written(
+    engine: Engine, logged: list[dict[str, Any]]
+) -> None:
+    engine.opt_out_troubles = [ZeroDivisionError("a fault of ours")]
+
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(KEYPRESS, FORM | {"Digits": "9"})
+
+    assert (reply.status_code, spoken_in(reply)) == (200, [])
+    assert [(line["event"], line["attempt"]) for line in logged] == [("opt_out.failed", ATTEMPT)]
+
+
+def spoken_in(reply: httpx2.Response) -> list[str | None]:
+    return [say.text for say in ET.fromstring(reply.content).iter("Say")]

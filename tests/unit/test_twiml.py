@@ -23,6 +23,9 @@ TARGETS = {
 }
 
 
+KEYPRESS = "https://dialer.example.com/twilio/keypress/1"
+
+
 def script(
     kind: AgentKind = AgentKind.MESSAGE,
     target: str | None = None,
@@ -31,19 +34,25 @@ def script(
     language: str | None = None,
     listen_s: int = 0,
 ) -> Script:
-    agent = Agent(kind, TARGETS[kind] if target is None else target, options or {})
+    silent = {twiml.OPT_OUT: twiml.NO_KEY} if kind is AgentKind.MESSAGE else {}
+    given = silent | dict(options or {})
+    agent = Agent(kind, TARGETS[kind] if target is None else target, given)
     return Script(ATTEMPT, agent, variables or {}, language, "+12025550100", 600, listen_s)
 
 
-def parsed(document: bytes) -> ET.Element:
-    root = ET.fromstring(document)
+def document(said: Script) -> bytes:
+    return twiml.document(said, KEYPRESS)
+
+
+def parsed(xml: bytes) -> ET.Element:
+    root = ET.fromstring(xml)
     assert root.tag == "Response"
     return root
 
 
-def spoken(document: bytes) -> str:
+def spoken(xml: bytes) -> str:
     """All that is said; anything but speech and the hang-up fails."""
-    root = parsed(document)
+    root = parsed(xml)
     assert [verb.tag for verb in root if verb.tag != "Say"] == ["Hangup"]
     assert not [child for verb in root for child in verb]
     return "".join(verb.text or "" for verb in root)
@@ -55,7 +64,7 @@ def test_every_kind_is_valid_and_ends_with_a_hang_up(kind: AgentKind) -> None:
 
     twiml.validate_agent(given_script.agent)
 
-    assert [verb.tag for verb in parsed(twiml.document(given_script))][-1] == "Hangup"
+    assert [verb.tag for verb in parsed(document(given_script))][-1] == "Hangup"
 
 
 def test_a_message_is_spoken_with_its_variables() -> None:
@@ -65,7 +74,7 @@ def test_a_message_is_spoken_with_its_variables() -> None:
         variables={"name": "Ann", "greeting": "Hi"},
     )
 
-    (say, _) = parsed(twiml.document(said))
+    (say, _) = parsed(document(said))
 
     assert say.text == "Hi Ann, Ann!"
     assert say.attrib == {"voice": "Polly.Joanna", "language": "en-US"}
@@ -75,25 +84,68 @@ def test_a_message_is_spoken_with_its_variables() -> None:
 def test_the_callees_language_counts_when_the_agent_names_none(
     language: str | None, written: str | None
 ) -> None:
-    (say, _) = parsed(twiml.document(script(target="Hola", language=language)))
+    (say, _) = parsed(document(script(target="Hola", language=language)))
 
     assert say.get("language") == written
 
 
 def test_after_a_message_the_call_waits_for_the_verdict() -> None:
-    say, pause, hang_up = parsed(twiml.document(script(listen_s=10)))
+    say, pause, hang_up = parsed(document(script(listen_s=10)))
 
     assert [say.tag, pause.tag, hang_up.tag] == ["Say", "Pause", "Hangup"]
     assert pause.attrib == {"length": "10"}
     assert "Pause" not in twiml.message_document(script(listen_s=10)).decode()
 
 
+@pytest.mark.parametrize(("listen_s", "timeout"), [(0, "5"), (10, "10")])
+def test_a_key_may_be_pressed_during_a_message_and_after_it(listen_s: int, timeout: str) -> None:
+    said = script(options={"opt_out": "9", "voice": "alice"}, listen_s=listen_s)
+
+    gather, hang_up = parsed(document(said))
+
+    assert (gather.tag, hang_up.tag) == ("Gather", "Hangup")
+    assert gather.attrib == {
+        "input": "dtmf",
+        "numDigits": "1",
+        "timeout": timeout,
+        "action": KEYPRESS,
+        "method": "POST",
+    }
+    (say,) = gather
+    assert (say.tag, say.attrib) == ("Say", {"voice": "alice"})
+
+
+def test_the_key_is_nine_unless_the_agent_says_otherwise() -> None:
+    def agent(**options: str) -> Agent:
+        return Agent(AgentKind.MESSAGE, "Hello", options)
+
+    assert twiml.opts_out(agent(), "9")
+    assert not twiml.opts_out(agent(), "1")
+    assert not twiml.opts_out(agent(), "")
+    assert twiml.opts_out(agent(opt_out="1"), "1")
+    assert not twiml.opts_out(agent(opt_out="none"), "9")
+    assert not twiml.opts_out(agent(opt_out="none"), "none")
+    assert not twiml.opts_out(Agent(AgentKind.PHONE, "+12025550123", {}), "9")
+    twiml.validate_agent(agent(opt_out="0"))
+    for key in ("", "10", "*", "nine"):
+        with pytest.raises(UsageError, match="'opt_out' is no key"):
+            twiml.validate_agent(agent(opt_out=key))
+
+
+def test_whoever_opts_out_is_told_that_it_is_done() -> None:
+    assert spoken(twiml.opted_out(script())) == twiml.DEFAULT_REPLY
+    replied = script(options={"opt_out_reply": "Bye {{name}}"}, variables={"name": "Ann"})
+    assert spoken(twiml.opted_out(replied)) == "Bye Ann"
+
+
 def test_a_message_of_nothing_just_hangs_up() -> None:
-    assert twiml.document(script(target="{{unknown}} ", listen_s=10)) == twiml.goodbye()
+    for options in ({}, {"opt_out": "9"}):
+        nothing = script(target="{{unknown}} ", options=options, listen_s=10)
+        assert document(nothing) == twiml.goodbye()
 
 
 def test_a_stream_carries_the_attempt() -> None:
-    (connect, _) = parsed(twiml.document(script(AgentKind.STREAM)))
+    (connect, _) = parsed(document(script(AgentKind.STREAM)))
 
     (stream,) = connect
     (parameter,) = stream
@@ -109,7 +161,7 @@ def test_a_relay_greets_by_name() -> None:
         variables={"name": "<Ann>"},
     )
 
-    (connect, _) = parsed(twiml.document(greeted))
+    (connect, _) = parsed(document(greeted))
 
     (relay,) = connect
     assert relay.tag == "ConversationRelay"
@@ -124,8 +176,8 @@ def test_a_relay_greets_by_name() -> None:
 
 def test_sip_and_phone_dial_with_the_campaigns_number() -> None:
     options = {"username": "u", "password": "p"}
-    (sip_dial, _) = parsed(twiml.document(script(AgentKind.SIP, options=options)))
-    (phone_dial, _) = parsed(twiml.document(script(AgentKind.PHONE)))
+    (sip_dial, _) = parsed(document(script(AgentKind.SIP, options=options)))
+    (phone_dial, _) = parsed(document(script(AgentKind.PHONE)))
 
     for dial in (sip_dial, phone_dial):
         assert dial.attrib == {"callerId": "+12025550100", "timeLimit": "600"}
@@ -135,7 +187,7 @@ def test_sip_and_phone_dial_with_the_campaigns_number() -> None:
 
 
 def test_an_operators_own_document_is_redirected_to() -> None:
-    (redirect, _) = parsed(twiml.document(script(AgentKind.TWIML_URL)))
+    (redirect, _) = parsed(document(script(AgentKind.TWIML_URL)))
 
     assert (redirect.tag, redirect.text) == ("Redirect", TARGETS[AgentKind.TWIML_URL])
 
@@ -169,31 +221,31 @@ def test_goodbye_hangs_up_and_does_nothing_else() -> None:
     ],
 )
 def test_a_name_is_spoken_never_obeyed(name: str) -> None:
-    assert spoken(twiml.document(script(variables={"name": name}))) == f"Hello {name}"
+    assert spoken(document(script(variables={"name": name}))) == f"Hello {name}"
 
 
 def test_control_characters_are_left_out() -> None:
     name = "".join(map(chr, range(32))) + "\x7f\ud800\udfff\ufffe\uffff\r\n"
 
-    assert spoken(twiml.document(script(variables={"name": name}))) == "Hello \t\n\n"
+    assert spoken(document(script(variables={"name": name}))) == "Hello \t\n\n"
 
 
 @pytest.mark.parametrize("word", ["word ", "wörter ", "日本語。", "\U0001f600", "&"])
 def test_a_long_text_is_cut_into_what_twilio_can_say(word: str) -> None:
     text = (word * 5_000)[: twiml.SPOKEN_CHARS]
 
-    document = twiml.document(script(target=text))
+    xml = document(script(target=text))
 
-    assert spoken(document) == text
-    assert len(document) <= 64_000
-    pieces = [len((verb.text or "").encode()) for verb in parsed(document)]
+    assert spoken(xml) == text
+    assert len(xml) <= 64_000
+    pieces = [len((verb.text or "").encode()) for verb in parsed(xml)]
     assert max(pieces) <= twiml.SAY_BYTES
 
 
 def test_a_text_without_an_end_is_cut() -> None:
     name = "x" * 100_000
 
-    assert len(spoken(twiml.document(script(variables={"name": name})))) == twiml.SPOKEN_CHARS
+    assert len(spoken(document(script(variables={"name": name})))) == twiml.SPOKEN_CHARS
 
 
 @given(
@@ -208,16 +260,16 @@ def test_every_document_is_well_formed_xml(
     options = dict.fromkeys(twiml.OPTIONS[kind], option)
     written = script(kind, template, options, {"name": name}, option)
 
-    parsed(twiml.document(written))
+    parsed(document(written))
     parsed(twiml.message_document(written))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=4_000))
 def test_the_text_of_a_document_is_the_text_given(text: str) -> None:
-    document = twiml.document(script(target="{{text}}", variables={"text": text}))
+    xml = document(script(target="{{text}}", variables={"text": text}))
 
     expected = twiml.clean(text)
-    assert spoken(document) == (expected if expected.strip() else "")
+    assert spoken(xml) == (expected if expected.strip() else "")
 
 
 @given(st.text(max_size=200), st.dictionaries(st.text(max_size=5), st.text(max_size=10)))

@@ -28,6 +28,9 @@ UPDATE members
    SET state = :state, reason = 'do_not_call', changed_at = :now
  WHERE id = :member_id AND state = :was;
 
+-- name: phone_of_attempt$
+SELECT phone FROM attempts WHERE id = :attempt_id;
+
 -- name: dnc_of
 SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
   FROM dnc d
