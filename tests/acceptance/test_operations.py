@@ -11,8 +11,10 @@ from typing import Final
 
 import pytest
 
+from dialer.carrier_sim.truth import Call
 from dialer.clock import MS, real_sleep
 from dialer.rehearsal import free_port
+from tests.support.given import FIRST_PHONE
 from tests.support.promises import check_promises
 from tests.support.stage import SHORT_DOUBT, WITHIN_S, Stage
 
@@ -20,6 +22,8 @@ GivenStage = Callable[..., Stage]
 
 #: After a pause has committed no call is accepted any more, on one machine.
 PAUSE_MS: Final = 250
+#: Among the simulator's numbers the one whose callee presses 9.
+PRESSES_NINE: Final = 15_005_550_109
 WRONG_TOKEN: Final = "6" * 32
 
 
@@ -132,6 +136,10 @@ def when_said(stage: Stage, event: str) -> int:
     return round((scale.epoch_s + (said_s - scale.epoch_s) * scale.speed) * MS)
 
 
+def talking(call: Call) -> bool:
+    return call.answered_at is not None and call.ended_at is None
+
+
 def test_a_second_signal_ends_the_daemon_at_once_and_the_next_one_recovers(
     given_stage: GivenStage,
 ) -> None:
@@ -142,17 +150,40 @@ def test_a_second_signal_ends_the_daemon_at_once_and_the_next_one_recovers(
     )  # fmt: skip
     stage.carrier("--cps", "1000", "--profile", "warm")
     daemon = stage.daemon()
-    stage.until_accepted(20)
+    stage.until(lambda: sum(talking(call) for call in stage.truth()) >= 5)
 
     stage.expect_end(daemon)
     daemon.terminate()
     stage.until(lambda: "daemon.draining" in stage.events())
     assert stage.end(daemon) == 0
 
-    cut_off = stage.rows("SELECT sid FROM attempts WHERE closed_at IS NULL")
-    assert cut_off, "it has waited for running calls"
+    assert stage.rows("SELECT sid FROM attempts WHERE closed_at IS NULL"), "it waited for calls"
+    assert [call.sid for call in stage.truth() if call.ended_at is None and not talking(call)] == []
     stage.daemon()
     stage.until_over()
+    check_promises(stage)
+
+
+# -- the callee's word ---------------------------------------------------------------------------
+
+
+def test_whoever_presses_the_key_is_called_no_more(given_stage: GivenStage) -> None:
+    stage = given_stage(speed=60)
+    presses = PRESSES_NINE - FIRST_PHONE
+    stage.given_campaign(contacts=1, first_contact=presses, completion_timeout_s=0)
+    stage.carrier()
+    stage.ready_daemon()
+    stage.until_over()
+
+    stage.given_campaign(name="Survey", contacts=1, first_contact=presses, number_ids=[1])
+    stage.until_over("Survey")
+
+    assert [call.to for call in stage.truth()] == [f"+{PRESSES_NINE}"]
+    outcomes = stage.rows("SELECT campaign_id, state, reason FROM members ORDER BY campaign_id")
+    assert outcomes == [(1, "completed", None), (2, "failed", "do_not_call")]
+    assert stage.rows("SELECT phone, campaign_id, source FROM dnc") == [
+        (f"+{PRESSES_NINE}", None, "callee")
+    ]
     check_promises(stage)
 
 
