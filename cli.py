@@ -8,6 +8,7 @@ import typer
 from dialer import __version__
 from dialer.commands import calls, campaign, contacts, db, numbers, run, schedule
 from dialer.commands.agents import agents
+from dialer.commands.audit import audit
 from dialer.commands.console import report, say
 from dialer.commands.session import Options
 from dialer.errors import DialerError
@@ -28,6 +29,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(agents, name="agents")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
+app.command(name="audit")(audit)
 app.command(name="run")(run.run)
 app.command(name="carrier-sim")(run.carrier_sim)
 app.command(name="demo")(run.demo)

@@ -7,14 +7,17 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from dialer.audit import sqlite, truth_file
+from dialer.audit.check import check
+from dialer.audit.records import Bounds
+from dialer.audit.report import Report
 from dialer.clock import real_sleep
 from dialer.errors import DialerError
 from dialer.rehearsal import Process, Rehearsal, free_port
-from dialer.truth_check import Comparison, compare
 
 CAMPAIGN: Final = "Demo"
 #: One caller id for so many contacts, and five at least, so that the daily caps suffice.
@@ -43,15 +46,15 @@ class DemoOptions:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """How the campaign ended, and whether the database and the carrier agree."""
+    """How the campaign ended, and what an audit of it says."""
 
     status: Mapping[str, Any]  # as `dialer campaign status --json` gives it
-    comparison: Comparison
+    report: Report
     folder: Path | None
 
     @property
     def good(self) -> bool:
-        return not self.comparison.differences and not self.unfinished
+        return self.report.clean and not self.unfinished
 
     @property
     def unfinished(self) -> int:
@@ -67,8 +70,8 @@ class DemoResult:
             "outcomes": self.status["outcomes"],
             "failed": self.status["failed"],
             "comparison": {
-                "calls_compared": self.comparison.compared,
-                "differences": list(self.comparison.differences),
+                "calls_compared": self.report.compared,
+                "differences": [str(violation) for violation in self.report.violations],
             },
             "folder": str(self.folder) if self.folder else None,
         }
@@ -86,10 +89,10 @@ class DemoResult:
             f"calls      {counted('outcomes')}",
             f"attempts   {counted('attempts')}",
             (
-                f"compared   {self.comparison.compared} calls with the carrier's own record:"
-                f" {len(self.comparison.differences)} differences"
+                f"compared   {self.report.compared} calls with the carrier's own record:"
+                f" {len(self.report.violations)} differences"
             ),
-            *(f"DIFFERENT  {difference}" for difference in self.comparison.differences[:20]),
+            *(f"DIFFERENT  {violation}" for violation in self.report.violations[:20]),
         ]
         if self.folder:
             lines.append(f"kept in    {self.folder}")
@@ -105,14 +108,21 @@ def run(options: DemoOptions, say: Callable[[str], None]) -> DemoResult:
             if (kept / "dialer.db").exists():
                 raise DialerError(f"{kept} holds a demo already; choose another folder")
         folder = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialer-")))
-        demo = _Demo(Rehearsal(folder, options.speed), options, say)
+        rehearsal = Rehearsal(folder, options.speed)
+        demo = _Demo(rehearsal, options, say)
         stack.enter_context(demo.carrier())
         demo.prepare()
         with demo.daemon() as daemon:
             demo.start()
             status = demo.watch(daemon)
-        comparison = compare(folder / "dialer.db", folder / "truth.jsonl")
-        return DemoResult(status, comparison, kept)
+        return DemoResult(status, audited(rehearsal), kept)
+
+
+def audited(rehearsal: Rehearsal) -> Report:
+    """Hold the database of a run that is over against the carrier's own record."""
+    tables = sqlite.read(rehearsal.database)
+    calls, bounds = truth_file.read(rehearsal.truth), Bounds.on_a_clock(rehearsal.speed)
+    return check(replace(tables, calls=calls, bounds=bounds, over=True))
 
 
 class _Demo:

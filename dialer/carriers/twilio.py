@@ -8,7 +8,7 @@ asked twice without harm, and is, when the trouble may pass.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Self
@@ -25,9 +25,10 @@ from dialer.carriers.twilio_errors import (
     placement_of,
 )
 from dialer.carriers.twilio_http import TwilioHttp, exchange
+from dialer.carriers.twilio_records import ListedCall, carrier_call, listed_call
 from dialer.clock import MS
 from dialer.errors import CredentialsError, DialerError, UnreachableError
-from dialer.model import AmdMode, CallFacts, CallSid, CarrierStatus
+from dialer.model import AmdMode, CallSid
 from dialer.ports import (
     Accepted,
     CarrierCall,
@@ -46,6 +47,13 @@ MAX_PAUSE_S: Final = 5.0
 STATUS_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 PAGE_SIZE: Final = 1000  # the most Twilio gives at once
 MAX_PAGES: Final = 100
+#: A list of days may be longer, but not without an end: this many pages are ten million calls.
+MAX_PAGES_OF_DAYS: Final = 10_000
+
+#: A call is dialed within a day of its creation, or never (Twilio cancels what is queued for
+#: longer), and the day a list ends on may or may not be part of it.
+LISTED_DAYS_AFTER: Final = 2
+DAY_MS: Final = 86_400_000
 
 #: The SDK reads another region or edge from the environment and would then ask another host.
 _NO_ENVIRONMENT: Final = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
@@ -119,7 +127,7 @@ class TwilioCarrier:
     async def fetch(self, sid: CallSid) -> CarrierCall | None:
         """The call as the carrier knows it, None when it says that it knows none."""
         call = await self._ask(lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND})
-        return None if call is None else _carrier_call(call, created_at=0)
+        return None if call is None else carrier_call(call, created_at=0)
 
     async def find(self, to: str, from_: str, since_at: int) -> Sequence[CarrierCall]:
         """Calls between the two numbers created at or after *since_at*, oldest first.
@@ -131,7 +139,7 @@ class TwilioCarrier:
         listed = await self._pages(
             lambda: self._client.calls.page_async(to=to, from_=from_, page_size=PAGE_SIZE)
         )
-        calls = [_carrier_call(call, created_at=since_at) for call in reversed(listed)]
+        calls = [carrier_call(call, created_at=since_at) for call in reversed(listed)]
         recent = {  # by name: a record moves to the next page when a newer call pushes it there
             call.sid: call
             for call in calls
@@ -140,6 +148,35 @@ class TwilioCarrier:
             and _same_number(call.from_, from_)
         }
         return sorted(recent.values(), key=lambda call: call.created_at)
+
+    async def each_call(self, since_at: int, until_at: int) -> AsyncIterator[Sequence[ListedCall]]:
+        """Page by page, the calls created from *since_at* on and before *until_at* by requests.
+
+        The carrier is asked by the day of dialing, a day and the longest queue further than
+        needed, and for what is queued. Left out are calls that were never dialed and have ended:
+        they rang nobody. A call may come twice, and one without any readable time comes too.
+        """
+        first, last = _day(since_at), _day(until_at + DAY_MS * LISTED_DAYS_AFTER)
+        dialed = partial(
+            self._client.calls.page_async,
+            start_time_after=first,
+            start_time_before=last,
+            page_size=PAGE_SIZE,
+        )
+        queued = partial(self._client.calls.page_async, status="queued", page_size=PAGE_SIZE)
+        for ask in (queued, dialed):
+            async for page in self._each_page(ask, MAX_PAGES_OF_DAYS):
+                calls = (listed_call(call, created_at=since_at) for call in page)
+                yield [
+                    call
+                    for call in calls
+                    if call.placed_by_request and since_at <= call.created_at < until_at
+                ]
+
+    async def listed(self, sid: str) -> ListedCall | None:
+        """One call as the list would show it, None when the carrier says that it knows none."""
+        call = await self._ask(lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND})
+        return None if call is None else listed_call(call, created_at=0)
 
     async def owned_numbers(self) -> Sequence[OwnedNumber]:
         """Every number the account may call from: its own with a voice, and verified ones."""
@@ -184,14 +221,22 @@ class TwilioCarrier:
         )
 
     async def _pages(self, first: Callable[[], Awaitable[Any]]) -> list[Any]:
-        """All records of a list. A list without an end is an error: half of one would mislead."""
-        records: list[Any] = []
+        """All records of a list."""
+        return [record async for page in self._each_page(first, MAX_PAGES) for record in page]
+
+    async def _each_page(
+        self, first: Callable[[], Awaitable[Any]], most: int
+    ) -> AsyncIterator[list[Any]]:
+        """The records of each page. A list without an end is an error: half of one would mislead.
+
+        *most* pages are read.
+        """
         ask = first
-        for _ in range(MAX_PAGES):
+        for _ in range(most):
             page, found = await self._ask(partial(_read_page, ask))
-            records += found
+            yield found
             if page.next_page_url is None:
-                return records
+                return
             ask = page.next_page_async
         raise UnreachableError(f"{self._config.base_url} answers with a list that does not end")
 
@@ -232,53 +277,9 @@ async def _read_page(ask: Callable[[], Awaitable[Any]]) -> tuple[Any, list[Any]]
     return page, list(page)
 
 
-def _carrier_call(call: Any, *, created_at: int) -> CarrierCall:
-    """Translate the SDK's call; *created_at* stands in for a creation time nobody can read."""
-    status, ended_at, duration_s = _status(call.status), _ms(call.end_time), _seconds(call.duration)
-    facts = CallFacts(
-        sid=CallSid(call.sid),
-        status=status,
-        answered_at=_answered_at(status, ended_at, duration_s),
-        ended_at=ended_at,
-        duration_s=duration_s,
-        answered_by=call.answered_by or None,
-    )
-    created = _ms(call.date_created)
-    return CarrierCall(
-        sid=CallSid(call.sid),
-        to=call.to or "",
-        from_=call._from or "",  # noqa: SLF001  (the SDK's name for From)
-        created_at=created_at if created is None else created,
-        facts=facts,
-    )
-
-
-def _answered_at(
-    status: CarrierStatus | None, ended_at: int | None, duration_s: int | None
-) -> int | None:
-    """Reckoned from the end, for the resource tells when a call was dialed, not answered.
-
-    Only completed calls were answered; their duration counts from there.
-    """
-    if status is not CarrierStatus.COMPLETED or ended_at is None or duration_s is None:
-        return None
-    return ended_at - duration_s * MS
-
-
-def _status(word: Any) -> CarrierStatus | None:
-    try:
-        return CarrierStatus(word)
-    except ValueError:
-        return None
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else int(at.astimezone(UTC).timestamp() * MS)
-
-
-def _seconds(text: Any) -> int | None:
-    """The resource writes numbers as text."""
-    return int(text) if text and str(text).isdecimal() else None
+def _day(at: int) -> str:
+    """A day as the carrier's filters take it: in UTC."""
+    return datetime.fromtimestamp(at / MS, UTC).date().isoformat()
 
 
 def _same_number(listed: str, asked: str) -> bool:

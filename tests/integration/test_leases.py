@@ -13,7 +13,7 @@ from dialer.leases import MARGIN_S, Lease
 from dialer.model import CarrierStatus, Claim
 from dialer.ports import Database
 from dialer.store.opening import AnyDatabase
-from tests.support import jumping
+from tests.support import virtual
 from tests.support.engine import (
     MINUTE,
     NOW,
@@ -170,7 +170,7 @@ class Refusing:
 
 class LoopClock:
     def now(self) -> int:
-        return jumping.now()
+        return virtual.now()
 
 
 def test_a_renewal_that_fails_is_repeated_while_the_lease_lasts() -> None:
@@ -186,7 +186,7 @@ def test_a_renewal_that_fails_is_repeated_while_the_lease_lasts() -> None:
         return lease
 
     with capture_logs() as logs:
-        jumping.run(main())
+        virtual.run(main())
 
     assert [entry["event"] for entry in logs] == ["lease.renewal_failed"] * 2
     assert database.asked == 1 + 14  # every four seconds
@@ -203,7 +203,7 @@ def test_without_a_lease_nothing_is_sent_and_the_daemon_lives_on() -> None:
         return lease
 
     with capture_logs() as logs:
-        jumping.run(main())
+        virtual.run(main())
 
     assert {entry["event"] for entry in logs} == {"lease.renewal_failed"}
 

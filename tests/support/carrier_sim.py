@@ -12,7 +12,7 @@ from dialer.carrier_sim.hearing import AmdOrder
 from dialer.carrier_sim.orders import EVENTS, CallOrder
 from dialer.carrier_sim.truth import TruthList
 from dialer.carrier_sim.webhook import Hook, Reply, WebRequest
-from tests.support.jumping import now
+from tests.support.virtual import now
 
 ACCOUNT: Final = "AC" + "0" * 31 + "1"
 CALLER: Final = "+12025550111"

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from dialer.batching import Batcher
 from dialer.errors import StoreBusyError
 from dialer.ports import Tx
-from tests.support import jumping
+from tests.support import virtual
 from tests.support.engine import running
 
 
@@ -286,7 +286,7 @@ def test_whatever_is_submitted_each_is_all_there_or_not_at_all(
             return None
 
     with capture_logs():
-        answers = jumping.run(main())
+        answers = virtual.run(main())
 
     expected = []
     for number, (ops, answer) in enumerate(zip(submissions, answers, strict=True)):

@@ -38,7 +38,7 @@ from tests.support.carrier_sim import (
     document,
     order,
 )
-from tests.support.jumping import now, run
+from tests.support.virtual import now, run
 
 ANSWERED = ["initiated", "ringing", "in-progress", "completed"]
 AMD_URL = Hook("http://dialer.test/amd")

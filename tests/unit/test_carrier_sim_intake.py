@@ -19,7 +19,7 @@ from dialer.carrier_sim.intake import (
 )
 from dialer.carrier_sim.truth import Event
 from tests.support.carrier_sim import CALLER, HUMAN, STATUS_URL, Rig, carrier
-from tests.support.jumping import EPOCH, now, run
+from tests.support.virtual import EPOCH, now, run
 
 FORM = {"To": [HUMAN], "From": [CALLER], "Url": ["http://a.test/"], "StatusCallback": [STATUS_URL]}
 

@@ -13,7 +13,7 @@ from dialer.carrier_sim.listing import cut, page_body, wanted
 from dialer.carrier_sim.profiles import SCRIPTED
 from dialer.carrier_sim.status import Status
 from tests.support.carrier_sim import CALLER, HUMAN, ORDER
-from tests.support.jumping import EPOCH
+from tests.support.virtual import EPOCH
 
 PATH: Final = "/2010-04-01/Accounts/AC1/Calls.json"
 

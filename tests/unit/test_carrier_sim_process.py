@@ -12,7 +12,7 @@ from dialer.carrier_sim.options import SimOptions
 from dialer.carrier_sim.server import Credentials
 from dialer.errors import UsageError
 from tests.support.carrier_sim import HUMAN
-from tests.support.jumping import EPOCH
+from tests.support.virtual import EPOCH
 
 
 @pytest.mark.parametrize(

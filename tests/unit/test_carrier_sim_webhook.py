@@ -18,7 +18,7 @@ from dialer.carrier_sim.webhook import (
     overrides_of,
 )
 from tests.support.carrier_sim import Mailbox
-from tests.support.jumping import run
+from tests.support.virtual import run
 
 
 def send(mailbox: Mailbox, url: str) -> Reply | WebhookFailedError:

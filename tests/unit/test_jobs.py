@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from dialer.errors import StoreBusyError
 from dialer.jobs import Job, Jobs, nightly
-from tests.support import jumping
+from tests.support import virtual
 
 DAY_S = 24 * 3600
 #: The first night after the loop's epoch, Monday 2026-01-05 15:00 UTC.
@@ -25,7 +25,7 @@ class LoopClock:
         self.ahead_s = 0
 
     def now(self) -> int:
-        return jumping.now() + self.ahead_s * 1000
+        return virtual.now() + self.ahead_s * 1000
 
 
 class Worker:
@@ -49,7 +49,7 @@ def run_for(days: float, jobs: Callable[[], Jobs]) -> None:
             async with asyncio.timeout(days * DAY_S):
                 await jobs().run()
 
-    jumping.run(main())
+    virtual.run(main())
 
 
 def nights(count: int) -> list[datetime]:
