@@ -1,0 +1,1 @@
+"""The whole world in one process and in virtual time: carrier, network, disk, daemons, operator."""

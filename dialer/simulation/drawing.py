@@ -1,0 +1,241 @@
+"""Scenarios drawn from seeds.
+
+Every part draws from a stream of its own, so that a further draw in one part leaves the scenarios
+of all seeds as they are in the others. Faults are drawn by swarm: each kind is absent, rare or
+frequent for a whole run, so that no kind hides behind another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from dialer.carrier_sim.chance import stream
+from dialer.carrier_sim.faults import Fault
+from dialer.carrier_sim.profiles import PROFILES, SCRIPTED
+from dialer.model import AmdMode, OnMachine
+from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.weather import DiskFault, Stall, WireFault
+from dialer.timezones import zone
+from rotation.strategies import Strategy
+
+MS: Final = 1000
+
+#: The end of the day in New York, where the numbers live.
+EVE: Final = datetime(2026, 1, 6, 4, 40, tzinfo=UTC)
+#: A plain Monday afternoon, that eve, and the minutes before clocks change in New York and Berlin,
+#: forward and back.
+STARTS: Final = (
+    datetime(2026, 1, 5, 15, 0, tzinfo=UTC),
+    EVE,
+    datetime(2026, 3, 8, 6, 50, tzinfo=UTC),
+    datetime(2026, 11, 1, 5, 50, tzinfo=UTC),
+    datetime(2026, 3, 29, 0, 50, tzinfo=UTC),
+    datetime(2026, 10, 25, 0, 50, tzinfo=UTC),
+)
+ZONES: Final = ("UTC", "America/New_York", "Europe/Berlin")
+
+#: The share of requests, callbacks or statements that meet each kind of fault when it is frequent.
+FREQUENT: Final[Mapping[str, float]] = {
+    Fault.REFUSE_429: 0.2,
+    Fault.ERROR_BEFORE: 0.15,
+    Fault.SLOW_ACCEPT: 0.2,
+    Fault.ERROR_AFTER: 0.15,
+    Fault.DROP_AFTER: 0.15,
+    Fault.LOST: 0.9,
+    Fault.LATE: 0.2,
+    Fault.DUPLICATE: 0.4,
+    Fault.REORDERED: 0.4,
+    Fault.SLOW_LIST: 0.5,
+    WireFault.UNREACHABLE: 0.2,
+    WireFault.HALF_ANSWER: 0.15,
+    WireFault.REFUSE_NUMBER: 0.05,
+    WireFault.REFUSE_DESTINATION: 0.05,
+    WireFault.REFUSE_ACCOUNT: 0.05,
+    WireFault.REFUSE_OTHER: 0.1,
+    WireFault.ASK_FAILED: 0.3,
+    WireFault.NOT_KNOWN_YET: 0.3,
+    DiskFault.BUSY: 0.05,
+    DiskFault.FULL: 0.01,
+    DiskFault.IO_ERROR: 0.005,
+    Stall.AT_A_STATEMENT: 0.001,
+}
+RARE_SHARE: Final = 0.2
+#: How often a kind is absent, rare or frequent in a run.
+SWARM: Final = (0.5, 0.25, 0.25)
+
+#: Spells of opening hours, and the minutes of a day.
+SPELLS: Final = 6
+MIDNIGHT: Final = 24 * 60
+
+#: Most first calls are made within this time.
+BUSY_S: Final = 30.0
+#: The share of runs in which daemons fall asleep between their last look and the socket (A4). Such
+#: a call comes when it comes, so nobody has hours in them.
+ASLEEP_AT_THE_DOOR: Final = 0.1
+#: Two daemons may not differ by more than a minute (A5).
+FURTHEST_JUMP_S: Final = 25.0
+
+
+def scenario(seed: int) -> Scenario:
+    """The scenario of *seed*; the same in every process and on every machine."""
+    shape = stream(seed, "shape")
+    day = shape.choice(STARTS)
+    start_at = int((day + timedelta(seconds=shape.randrange(600))).timestamp() * MS)
+    storm_s = shape.choice((60.0, 180.0, 480.0))
+    daemons = shape.choice((1, 1, 2))
+    settings = _settings(stream(seed, "settings"))
+    phones = _phones(stream(seed, "people"))
+    numbers = [f"+1646555{1000 + i}" for i in range(shape.randint(1, 4))]
+    campaigns = _campaigns(stream(seed, "campaigns"), len(phones), len(numbers), start_at)
+    rates = _rates(stream(seed, "rates"))
+    if day is EVE:
+        campaigns = _scarce(campaigns, len(phones))
+    if shape.random() < ASLEEP_AT_THE_DOOR:
+        rates[Stall.AT_THE_DOOR] = 0.2
+        campaigns = [replace(campaign, hours=None) for campaign in campaigns]
+    counts = {"campaigns": len(campaigns), "numbers": len(numbers), "daemons": daemons}
+    return Scenario(
+        seed=seed,
+        start_at=start_at,
+        profile=shape.choice(sorted(PROFILES)),
+        phones=phones,
+        numbers=numbers,
+        campaigns=campaigns,
+        daemons=daemons,
+        settings=settings,
+        carrier_cps=100.0,
+        list_lag_s=shape.choice((0.0, 5.0, settings["list_bound_s"] * 0.9)),
+        rates=rates,
+        longest_stall_s=settings["quarantine_s"] * 0.8,
+        kills=shape.choice((0, 1, 3, 6)),
+        effects_between_kills=shape.choice((60, 300, 1200)),
+        acts=_acts(stream(seed, "acts"), storm_s, counts),
+        storm_s=storm_s,
+    )
+
+
+def _settings(rng: Random) -> dict[str, Any]:
+    return {
+        "calls_per_second": rng.choice((0, 1, 2, 10)),
+        "max_concurrent": rng.choice((0, 0, 2, 5)),
+        "call_time_limit_s": rng.choice((60, 300, 1800)),
+        "request_timeout_s": rng.choice((3.0, 10.0)),
+        "accept_bound_s": rng.choice((12.0, 30.0)),
+        "list_bound_s": rng.choice((20.0, 60.0)),
+        "quarantine_s": rng.choice((120.0, 300.0, 900.0)),
+        "requests_at_once": rng.choice((1, 4, 32)),
+        "lease_s": rng.choice((15.0, 40.0)),
+        "patience_s": 3.0,
+        "look_ahead_s": rng.choice((0.1, 0.5, 3.0)),
+        "control_poll_s": rng.choice((2.0, 8.0)),
+        "sweep_s": rng.choice((5.0, 15.0)),
+        "explain_s": rng.choice((30.0, 300.0)),
+        "drain_timeout_s": rng.choice((0.0, 5.0, 120.0)),
+        "busy_timeout_s": rng.choice((1.0, 10.0)),
+    }
+
+
+def _phones(rng: Random) -> list[str]:
+    people = [f"+1{rng.choice((202, 303, 415))}{5550100 + i}" for i in range(rng.randint(2, 9))]
+    known = rng.sample(sorted(SCRIPTED), rng.randint(0, 4))
+    return sorted({*people, *known})
+
+
+def _campaigns(rng: Random, people: int, numbers: int, start_at: int) -> list[Campaign]:
+    everybody = list(range(people))
+    return [
+        Campaign(
+            name=f"Campaign {index + 1}",
+            people=sorted(rng.sample(everybody, rng.randint(1, people))),
+            numbers=sorted(rng.sample(range(numbers), rng.randint(1, numbers))),
+            zone=(zone_name := rng.choice(ZONES)),
+            hours=_hours(rng, start_at, zone_name),
+            fields=_fields(rng),
+        )
+        for index in range(rng.choice((1, 1, 1, 2, 2, 3)))
+    ]
+
+
+def _scarce(campaigns: Sequence[Campaign], people: int) -> list[Campaign]:
+    """With daily caps that hold everybody up today, and can be lived with tomorrow."""
+    calls = sum(people * (1 + campaign.fields["max_retries"]) for campaign in campaigns)
+    return [
+        replace(campaign, fields={**campaign.fields, "max_calls_per_day": max(2, calls * 2 // 3)})
+        for campaign in campaigns
+    ]
+
+
+def _fields(rng: Random) -> dict[str, Any]:
+    return {
+        "strategy": rng.choice(sorted(Strategy)),
+        "spam_threshold": rng.choice((5.0, 7.0)),
+        "stay_on_number": rng.random() < 0.5,
+        "call_interval_s": rng.choice((0.0, 0.0, 1.0, 10.0)),
+        "max_concurrent": rng.choice((1, 2, 4, 10)),
+        "ring_timeout_s": rng.choice((10, 25, 30)),
+        "amd": rng.choice(sorted(AmdMode)),
+        "on_machine": rng.choice(sorted(OnMachine)),
+        "max_retries": rng.choice((0, 1, 2)),
+        "retry_intervals_s": (rng.choice((20, 60, 300)),),
+        "completion_timeout_s": rng.choice((0, 5, 60)),
+    }
+
+
+def _hours(rng: Random, start_at: int, zone_name: str) -> str | None:
+    """Short spells of open and closed, so that a run meets many edges without a night."""
+    if rng.random() < 0.5:
+        return None
+    start = datetime.fromtimestamp(start_at / MS, UTC).astimezone(zone(zone_name))
+    open_min, closed_min = rng.randint(5, 25), rng.randint(1, 8)
+    first = start.hour * 60 + start.minute - rng.randint(0, open_min)
+    edges = [first + n * (open_min + closed_min) for n in range(SPELLS)]
+    spells = [(at, at + open_min) for at in edges if 1 < at < MIDNIGHT - open_min - 1]
+    return "daily " + ",".join(f"{_clock(a)}-{_clock(b)}" for a, b in _with_the_rest(spells))
+
+
+def _with_the_rest(spells: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Open for the rest of the day as well: a run that takes long shall not wait for tomorrow."""
+    if not spells:
+        return [(0, MIDNIGHT)]
+    return [(0, spells[0][0] - 1), *spells, (spells[-1][1] + 1, MIDNIGHT)]
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _rates(rng: Random) -> dict[str, float]:
+    levels = (0.0, RARE_SHARE, 1.0)
+    rates = {str(kind): most * rng.choices(levels, SWARM)[0] for kind, most in FREQUENT.items()}
+    return {kind: rate for kind, rate in rates.items() if rate}
+
+
+def _acts(rng: Random, storm_s: float, counts: Mapping[str, int]) -> Sequence[Act]:
+    kinds: Sequence[tuple[Deed, str, float, float, int]] = (
+        # (deed, on one of these, least and most amount, at most so often)
+        (Deed.PAUSE, "campaigns", 0.0, 0.0, 5),
+        (Deed.RESUME, "campaigns", 0.0, 0.0, 5),
+        (Deed.COMPLETE, "campaigns", 0.0, 0.0, 1),
+        (Deed.CANCEL, "campaigns", 0.0, 0.0, 1),
+        (Deed.ENROL, "campaigns", 0.0, 0.0, 1),
+        (Deed.DISABLE, "numbers", 0.0, 0.0, 1),
+        (Deed.ENABLE, "numbers", 0.0, 0.0, 1),
+        (Deed.SCORE, "numbers", 0.0, 10.0, 2),
+        (Deed.STOP, "daemons", 0.0, 0.0, 2),
+        (Deed.KILL, "daemons", 0.0, 0.0, 2),
+        (Deed.FREEZE, "daemons", 1.0, storm_s / 2, 2),
+        (Deed.JUMP, "daemons", -FURTHEST_JUMP_S, FURTHEST_JUMP_S, 3),
+    )
+    acts = [
+        Act(
+            at_s=round(rng.uniform(0.0, rng.choice((storm_s, BUSY_S))), 3),
+            deed=deed,
+            on=rng.randrange(counts[what]),
+            amount=round(rng.uniform(least, most), 3),
+        )
+        for deed, what, least, most, often in kinds
+        for _ in range(rng.choice((0, 0, rng.randint(0, often))))
+    ]
+    return sorted(acts, key=lambda act: act.at_s)

@@ -1,0 +1,177 @@
+"""The operator of a simulated world: sets it up, does what is planned, and sees it to its end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from dialer import agents, campaigns, contacts, numbers, schedules
+from dialer.contacts import Enrolment
+from dialer.errors import DialerError
+from dialer.model import CampaignId
+from dialer.people import Person, Priority
+from dialer.ports import Clock, Database, Row, Tx
+from dialer.simulation.journal import Journal
+from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.states import FINAL_MEMBER_STATES, CampaignEvent, CampaignStatus
+from rotation.strategies import Strategy
+
+T = TypeVar("T")
+
+REGION: Final = "US"
+ZONE: Final = "UTC"
+GOOD_SCORE: Final = 0.0
+
+_EVENTS: Final = {
+    Deed.PAUSE: CampaignEvent.PAUSE,
+    Deed.RESUME: CampaignEvent.RESUME,
+    Deed.COMPLETE: CampaignEvent.COMPLETE,
+    Deed.CANCEL: CampaignEvent.CANCEL,
+}
+_OVER: Final = frozenset({CampaignStatus.COMPLETED, CampaignStatus.CANCELLED})
+
+
+class Operator:
+    """Does everything by the use cases that commands call, and notes what came of it."""
+
+    def __init__(
+        self, scenario: Scenario, database: Database, clock: Clock, journal: Journal
+    ) -> None:
+        self._scenario = scenario
+        self._database = database
+        self._clock = clock
+        self._journal = journal
+        #: What was done and what came of it, for whoever judges the run.
+        self.log: list[dict[str, Any]] = []
+
+    async def set_up(self) -> None:
+        """Bring in the numbers, the people and the campaigns, and start them."""
+        async with self._database.write() as tx:
+            now = self._clock.now()
+            for phone in self._scenario.numbers:
+                new = numbers.NewNumber(phone)
+                await numbers.add(tx, new, now, region=REGION, default_zone=ZONE)
+            await contacts.put(tx, [Person(phone) for phone in self._scenario.phones], now)
+            for campaign in self._scenario.campaigns:
+                await self._create(tx, campaign, now)
+        for campaign in self._scenario.campaigns:
+            await self._move(campaign.name, CampaignEvent.START)
+
+    async def do(self, act: Act) -> None:
+        """Do what is planned; what the product refuses is noted and stays undone."""
+        scenario = self._scenario
+        match act.deed:
+            case Deed.PAUSE | Deed.RESUME | Deed.COMPLETE | Deed.CANCEL:
+                await self._move(scenario.campaigns[act.on].name, _EVENTS[act.deed])
+            case Deed.ENROL:
+                await self._enrol(scenario.campaigns[act.on])
+            case Deed.DISABLE:
+                phone = scenario.numbers[act.on]
+                await self._write(
+                    act.deed, phone, lambda tx, now: numbers.disable(tx, phone, REGION, now)
+                )
+            case Deed.ENABLE:
+                await self._enable(scenario.numbers[act.on])
+            case Deed.SCORE:
+                await self._score(scenario.numbers[act.on], act.amount)
+            case _:
+                raise AssertionError(f"{act.deed} is not an operator's")
+
+    async def clear_up(self) -> None:
+        """After the storm: every number may be used, whatever was paused goes on."""
+        for phone in self._scenario.numbers:
+            await self._enable(phone)
+            await self._score(phone, GOOD_SCORE)
+        await self.resume_all()
+
+    async def resume_all(self) -> None:
+        """Resume what was paused, by an operator or by the engine."""
+        for row in await self._read("campaign_overview"):
+            if row["status"] == CampaignStatus.PAUSED:
+                await self._move(row["name"], CampaignEvent.RESUME)
+
+    async def unfinished(self) -> list[str]:
+        """What is not over yet: campaigns, members, attempts."""
+        return [
+            *(
+                f"campaign {row['name']} is {row['status']}"
+                for row in await self._read("campaign_overview")
+                if row["status"] not in _OVER
+            ),
+            *(
+                f"{row['members']} members of campaign {row['campaign_id']} are {row['state']}"
+                for row in await self._read("member_counts")
+                if row["state"] not in FINAL_MEMBER_STATES
+            ),
+            *(
+                f"{row['calls']} attempts of campaign {row['campaign_id']} are open"
+                for row in await self._read("live_calls")
+            ),
+        ]
+
+    async def _create(self, tx: Tx, campaign: Campaign, now: int) -> None:
+        agent_id = await agents.add_message(tx, campaign.name, "Hello there.", now)
+        schedule_id = None
+        if campaign.hours is not None:
+            schedule = schedules.read(zone=campaign.zone, hours=campaign.hours)
+            schedule_id = await schedules.create(tx, campaign.name, schedule, now)
+        fields = dict(campaign.fields)
+        ids = {row["phone"]: row["id"] for row in await tx.rows("list_numbers")}
+        pool = [(ids[self._scenario.numbers[n]], 1 + n % 3) for n in campaign.numbers]
+        new = campaigns.NewCampaign(
+            campaign.name,
+            agent_id,
+            pool,
+            schedule_id,
+            strategy=Strategy(fields.pop("strategy")),
+            **fields,
+        )
+        campaign_id = await campaigns.create(tx, new, now)
+        await contacts.enrol(tx, self._people(campaign.people), Enrolment(campaign_id), now)
+
+    def _people(self, indices: Sequence[int]) -> list[Person]:
+        priorities = list(Priority)
+        phones = self._scenario.phones
+        return [Person(phones[n], priority=priorities[n % len(priorities)]) for n in indices]
+
+    async def _move(self, name: str, event: CampaignEvent) -> None:
+        await self._write(event, name, lambda tx, now: campaigns.move(tx, name, event, now))
+
+    async def _enrol(self, campaign: Campaign) -> None:
+        everybody = self._people(range(len(self._scenario.phones)))
+
+        async def enrol(tx: Tx, now: int) -> int:
+            row = await campaigns.find(tx, campaign.name)
+            enrolment = Enrolment(CampaignId(row["id"]), reopen=True)
+            return await contacts.enrol(tx, everybody, enrolment, now)
+
+        await self._write(Deed.ENROL, campaign.name, enrol)
+
+    async def _enable(self, phone: str) -> None:
+        await self._write(Deed.ENABLE, phone, lambda tx, _: numbers.enable(tx, phone, REGION))
+
+    async def _score(self, phone: str, score: float) -> None:
+        await self._write(
+            Deed.SCORE, phone, lambda tx, now: numbers.score(tx, phone, score, REGION, now), score
+        )
+
+    async def _read(self, query: str) -> Sequence[Row]:
+        async with self._database.read() as tx:
+            return await tx.rows(query)
+
+    async def _write(
+        self,
+        deed: str,
+        on: str,
+        use_case: Callable[[Tx, int], Awaitable[T]],
+        amount: float | None = None,
+    ) -> None:
+        asked_at = self._clock.now()
+        refused = None
+        try:
+            async with self._database.write() as tx:
+                await use_case(tx, self._clock.now())
+        except DialerError as error:
+            refused = error.message
+        facts = {"on": on, "amount": amount, "refused": refused}
+        entry = {"deed": str(deed), "asked_at": asked_at, "done_at": self._clock.now(), **facts}
+        self.log.append(entry)
+        self._journal.note("operator", **entry)

@@ -1,0 +1,81 @@
+"""What a simulated run is made of, drawn in full from its seed before anything happens.
+
+Everything is kept inside what the engine is promised: the carrier keeps its bounds (A1, A2), the
+clocks agree to within a minute (A5), no daemon is frozen for longer than the quarantine (A4).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Deed(StrEnum):
+    """What is done to a run at a planned time."""
+
+    PAUSE = "pause"  # an operator, a campaign
+    RESUME = "resume"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    DISABLE = "disable"  # an operator, a number
+    ENABLE = "enable"
+    SCORE = "score"
+    ENROL = "enrol"  # an operator, more people for a campaign
+    STOP = "stop"  # SIGTERM to a daemon
+    KILL = "kill"  # SIGKILL, at a time; most kills come at an effect
+    FREEZE = "freeze"  # SIGSTOP for so many seconds
+    JUMP = "jump"  # a daemon's wall clock is so many seconds off from now on
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One deed, so many seconds into the run; *on* counts campaigns, numbers or daemons from 0."""
+
+    at_s: float
+    deed: Deed
+    on: int
+    amount: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign to run: *people* and *numbers* count from 0 over the whole world."""
+
+    name: str
+    people: Sequence[int]
+    numbers: Sequence[int]
+    hours: str | None  # as an operator writes them; None: always open
+    zone: str
+    fields: Mapping[str, Any]  # of NewCampaign
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that tells one run from another."""
+
+    seed: int
+    start_at: int
+    profile: str
+    phones: Sequence[str]
+    numbers: Sequence[str]
+    campaigns: Sequence[Campaign]
+    daemons: int
+    settings: Mapping[str, Any]
+    carrier_cps: float
+    list_lag_s: float
+    rates: Mapping[str, float]
+    longest_stall_s: float
+    kills: int
+    effects_between_kills: int
+    acts: Sequence[Act]
+    storm_s: float
+
+    @property
+    def patience_s(self) -> float:
+        """How long after its slot an order may still leave."""
+        return float(self.settings["patience_s"])
+
+    @property
+    def calm_s(self) -> float:
+        """After the storm everything is over within this, or something hangs."""
+        return 6 * 3600.0
