@@ -107,8 +107,13 @@ class CallEvent(NamedTuple):
 
     @property
     def news(self) -> str:
-        """Equal for repeats of the same news of one attempt, different otherwise."""
-        return f"{self.source}|{self.status or ''}|{self.answered_by or ''}|{self.sid[-8:]}"
+        """Equal for repeats of the same news of one attempt, different otherwise.
+
+        A callback is repeated as it was; a later look at the same status may know when it began.
+        """
+        news = f"{self.source}|{self.status or ''}|{self.answered_by or ''}|{self.sid[-8:]}"
+        looked_up = self.source is EventSource.LOOKUP and self.occurred_at is not None
+        return f"{news}|{self.occurred_at}" if looked_up else news
 
 
 class CallFacts(NamedTuple):

@@ -102,18 +102,12 @@ def _misread(attempt: Attempt, told: Sequence[News]) -> Iterator[Violation]:
         return
     for name in Reading.__slots__:
         stored, said = getattr(attempt, name), getattr(reading, name)
-        if stored != said and not _looked_up(name, stored, said, told):
+        if stored != said:
             text = f"{attempt.sid}: {name} is {stored!r}, its news say {said!r}"
             yield of_attempt(attempt, "I13", text)
     if attempt.outcome not in _OUTCOMES[reading.status]:
         text = f"{attempt.sid}: {attempt.outcome!r} cannot come of {reading.status!r}"
         yield of_attempt(attempt, "I13", text)
-
-
-def _looked_up(name: str, stored: Value, said: Value, told: Sequence[News]) -> bool:
-    """A second look-up may know better when a call was answered; the inbox keeps the first."""
-    asked = any(news.source == "lookup" and news.status == "in-progress" for news in told)
-    return name == "answered_at" and asked and isinstance(stored, int) and stored < int(said or 0)
 
 
 def _seen_at(news: News) -> int:

@@ -145,16 +145,6 @@ def test_news_that_were_never_read_are_found_at_the_end() -> None:
     assert found(replace(given_, over=False), "I13") == []
 
 
-def test_a_later_look_up_may_know_better_when_a_call_was_answered() -> None:
-    one = dial()
-    asked = news("attempt-1", SID, "in-progress", NOW + 20 * SECOND, source="lookup")
-    told = [each for each in one.news if each.status != "in-progress"] + [asked]
-    better, worse = one.but(answered_at=NOW + SECOND), one.but(answered_at=NOW + 21 * SECOND)
-
-    assert found(evidence(better, news=told), "I13") == []
-    assert len(found(evidence(worse, news=told), "I13")) == 1
-
-
 @pytest.mark.parametrize(
     "one",
     [
