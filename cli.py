@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from dialer import __version__
-from dialer.commands import calls, campaign, contacts, db, numbers, run, schedule
+from dialer.commands import calls, campaign, contacts, db, dnc, numbers, run, schedule
 from dialer.commands.agents import agents
 from dialer.commands.audit import audit
 from dialer.commands.console import report, say
+from dialer.commands.forecast import forecast
+from dialer.commands.selftest import selftest
 from dialer.commands.session import Options
 from dialer.errors import DialerError
 
@@ -24,12 +26,15 @@ app = typer.Typer(
 )
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(dnc.app, name="dnc")
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(agents, name="agents")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.command(name="audit")(audit)
+app.command(name="forecast")(forecast)
+app.command(name="selftest")(selftest)
 app.command(name="run")(run.run)
 app.command(name="carrier-sim")(run.carrier_sim)
 app.command(name="demo")(run.demo)

@@ -1,7 +1,8 @@
 """Which column of a list tells what, and what a row of it says.
 
-Columns are recognised by their names, in several languages, or named by the operator. Every
-column that tells nothing of the engine's becomes a custom variable under its own name.
+Columns are recognised by their names, in several languages, or named by the operator. There are
+lists of people, where every column that tells nothing of the engine's becomes a custom variable
+under its own name, and lists of do-not-call entries, where such a column is passed over.
 """
 
 import re
@@ -31,10 +32,19 @@ class Field(StrEnum):
     LANGUAGE = "language"
     PRIORITY = "priority"
     TAGS = "tags"
+    CAMPAIGN = "campaign"
+    NOTE = "note"
 
+
+#: What the columns of a list of do-not-call entries may tell.
+OF_ENTRIES: Final = (Field.PHONE, Field.CAMPAIGN, Field.NOTE)
+#: What those of a list of people may tell.
+OF_PEOPLE: Final = tuple(field for field in Field if field not in (Field.CAMPAIGN, Field.NOTE))
 
 #: Columns that a file of rejected rows has beside its own; importing it again passes them over.
 REJECTED_COLUMNS: Final = ("rejected_row", "rejected_column", "rejected_reason")
+#: One more, where something can be done about a value.
+HINT_COLUMN: Final = "rejected_hint"
 
 #: Names of columns, reduced by :func:`_plain`: English, German, French, Spanish, Italian,
 #: Portuguese, Dutch, Polish, Turkish, Russian, Japanese and Chinese.
@@ -87,6 +97,17 @@ _SYNONYMS: Final[Mapping[Field, frozenset[str]]] = {
             tag tags label labels group groups gruppe gruppen etiquette etiquettes etiqueta
             etiquetas etichetta etichette
             """,
+        Field.CAMPAIGN: """
+            campaign campaignname kampagne kampagnenname campagne campana campanha campagna
+            kampania kampanya кампания
+            """,
+        Field.NOTE: """
+            note notes comment comments remark remarks reason
+            notiz notizen bemerkung bemerkungen kommentar grund anmerkung
+            remarque commentaire motif nota notas comentario motivo osservazione commento
+            observacao opmerking reden uwaga uwagi komentarz powod
+            примечание комментарии причина メモ 備考 备注
+            """,
     }.items()
 }
 #: May be a phone number or the number of anything: heeded only where no column says phone.
@@ -105,9 +126,27 @@ _PRIORITIES: Final[Mapping[str, Priority]] = {
 _APART: Final = re.compile(r"[\W_]+")
 _DIGITS: Final = re.compile(r"\d+")
 _TAG_MARKS: Final = re.compile(r"[,;|]")
-#: How cells begin that spreadsheets would take for a formula, once they are kept from it.
-_GUARDED: Final = ("'=", "'+", "'-", "'@")
+#: How a cell begins that spreadsheets take for a formula (OWASP ASVS 1.2.10), in either width;
+#: the blanks on that list are stripped from cells.
+_FORMULA: Final = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+#: The same, kept from it by an apostrophe; a text that looks like it gets one more.
+_GUARDED: Final = re.compile(f"'+{_FORMULA}")
+_TO_GUARD: Final = re.compile(f"'*{_FORMULA}")
 _SHOWN: Final = 20  # columns that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a row says: a phone number, and where it says what else."""
+
+    phone: str  # E.164
+    values: Sequence[str]  # of every column
+    places: Mapping[Field, int]  # of the fields that are not left empty
+
+    def value(self, field: Field) -> str:
+        """What the row says about a field; an empty text when it says nothing."""
+        at = self.places.get(field)
+        return "" if at is None else self.values[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,29 +168,43 @@ class Columns:
             str(field): [self.header[at] for at in places] for field, places in self.fields.items()
         }
 
-    def read(self, cells: Sequence[str], region: str) -> Person | Fault:
-        """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
-        values = [_bare(cell) for cell in cells]
+    def told(self, cells: Sequence[str], region: str) -> Told | Fault:
+        """What a row says, or what is wrong with it; *region* as for ``phones.e164``."""
+        values = [unguarded(cell.strip()) for cell in cells]
         beyond = "".join(values[len(self.header) :])
         if beyond:
             return Fault("", beyond, RowFault.TOO_MANY_COLUMNS)
         values += [""] * (len(self.header) - len(values))
-        told = self._told(values)
-        if Field.PHONE not in told:
+        places = self._places(values)
+        if Field.PHONE not in places:
             return Fault(self.phone_column, "", RowFault.MISSING_PHONE)
+        phone_at = places[Field.PHONE]
         try:
-            phone = e164(values[told[Field.PHONE]], region)
+            phone = e164(values[phone_at], region)
         except PhoneError as error:
-            return self._fault(told[Field.PHONE], values, RowFault(error.fault.value))
-        zone_at, priority_at = told.get(Field.TIMEZONE), told.get(Field.PRIORITY)
-        if zone_at is not None and values[zone_at] not in zone_names():
-            return self._fault(zone_at, values, RowFault.BAD_ZONE)
-        if priority_at is not None and values[priority_at].casefold() not in _PRIORITIES:
-            return self._fault(priority_at, values, RowFault.BAD_PRIORITY)
-        variables = {name: values[at] for at, name in self.variables.items() if values[at]}
-        return _person(phone, {field: values[at] for field, at in told.items()}, variables)
+            return Fault(self.header[phone_at], values[phone_at], RowFault(error.fault.value))
+        return Told(phone, values, places)
 
-    def _told(self, values: Sequence[str]) -> dict[Field, int]:
+    def read(self, cells: Sequence[str], region: str) -> Person | Fault:
+        """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
+        told = self.told(cells, region)
+        if isinstance(told, Fault):
+            return told
+        zone, priority = told.value(Field.TIMEZONE), told.value(Field.PRIORITY)
+        if zone and zone not in zone_names():
+            return Fault(self.column_of(Field.TIMEZONE, told), zone, RowFault.BAD_ZONE)
+        if priority and priority.casefold() not in _PRIORITIES:
+            return Fault(self.column_of(Field.PRIORITY, told), priority, RowFault.BAD_PRIORITY)
+        variables = {
+            name: told.values[at] for at, name in self.variables.items() if told.values[at]
+        }
+        return _person(told, variables)
+
+    def column_of(self, field: Field, told: Told) -> str:
+        """The name of the column in which a row tells a field."""
+        return self.header[told.places[field]]
+
+    def _places(self, values: Sequence[str]) -> dict[Field, int]:
         """Where the row tells each field: in the first of its columns that is not empty."""
         told = {}
         for field, places in self.fields.items():
@@ -161,12 +214,15 @@ class Columns:
                     break
         return told
 
-    def _fault(self, at: int, values: Sequence[str], reason: RowFault) -> Fault:
-        return Fault(self.header[at], values[at], reason)
 
+def match(
+    header: Sequence[str],
+    named: Mapping[Field, Sequence[str]],
+    known: Collection[Field] = OF_PEOPLE,
+) -> Columns:
+    """Recognise the columns of *header* that tell one of the *known* fields.
 
-def match(header: Sequence[str], named: Mapping[Field, Sequence[str]]) -> Columns:
-    """Recognise the columns of *header*; what the operator *named* goes before their names.
+    What the operator *named* goes before the columns' names.
 
     Raises :exc:`UsageError` for a named column that is not there, and when no column holds phone
     numbers.
@@ -175,7 +231,7 @@ def match(header: Sequence[str], named: Mapping[Field, Sequence[str]]) -> Column
     fields = {field: tuple(_find(names, each) for each in given) for field, given in named.items()}
     taken = {at for places in fields.values() for at in places}
     free = [at for at in range(len(names)) if at not in taken]
-    for field in Field:
+    for field in known:
         if field not in fields:
             places = tuple(at for at in free if _means(names[at], _SYNONYMS[field]))
             if field is Field.PHONE and not places:
@@ -189,14 +245,14 @@ def match(header: Sequence[str], named: Mapping[Field, Sequence[str]]) -> Column
     return Columns(names, fields, _variables(names, fields))
 
 
-def parse_map(texts: Iterable[str]) -> dict[Field, list[str]]:
+def parse_map(texts: Iterable[str], known: Collection[Field] = OF_PEOPLE) -> dict[Field, list[str]]:
     """Read ``FIELD=COLUMN`` texts; a field given twice has columns in order of preference."""
     named: dict[Field, list[str]] = {}
     for text in texts:
         word, equals, column = (part.strip() for part in text.partition("="))
         if not equals or not column:
             raise UsageError(f"not a column's meaning: {text!r} (as in phone=Telefon)")
-        named.setdefault(_field(word, column), []).append(column)
+        named.setdefault(_field(word, column, known), []).append(column)
     return named
 
 
@@ -207,8 +263,21 @@ def split_tags(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for part in _TAG_MARKS.split(text) if (tag := part.strip())))
 
 
-def _field(word: str, column: str) -> Field:
-    fields = [str(field) for field in Field]
+def guarded(text: str, *, raw: bool = False) -> str:
+    """*text* as a cell that no spreadsheet takes for a formula, and :func:`unguarded` gives back.
+
+    A *raw* one is changed only where it would not come back as it is.
+    """
+    return f"'{text}" if (_GUARDED if raw else _TO_GUARD).match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """What a cell says, without the apostrophe that keeps spreadsheets from reading a formula."""
+    return cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell
+
+
+def _field(word: str, column: str, known: Collection[Field]) -> Field:
+    fields = [str(field) for field in known]
     if word.casefold() in fields:
         return Field(word.casefold())
     hint = did_you_mean(close_matches(word, fields))
@@ -224,11 +293,6 @@ def _find(names: Sequence[str], wanted: str) -> int:
                 return at
     hint = did_you_mean(close_matches(wanted, names))
     raise UsageError(f"there is no column {wanted!r}; the columns are {_listed(names)}{hint}")
-
-
-def _bare(cell: str) -> str:
-    value = cell.strip()
-    return value[1:] if value.startswith(_GUARDED) else value
 
 
 def _means(name: str, synonyms: frozenset[str]) -> bool:
@@ -252,7 +316,7 @@ def _variables(names: Sequence[str], fields: Mapping[Field, Sequence[int]]) -> d
     spoken_for = {places[0] for field, places in fields.items() if field not in parts}
     variables: dict[int, str] = {}
     for at, name in enumerate(names):
-        if at not in spoken_for and name not in REJECTED_COLUMNS:
+        if at not in spoken_for and name not in (*REJECTED_COLUMNS, HINT_COLUMN):
             variables[at] = _unused(name or f"column_{at + 1}", variables.values())
     return variables
 
@@ -263,18 +327,18 @@ def _unused(name: str, used: Collection[str]) -> str:
     return next(each for each in chain([name], numbered) if each not in used)
 
 
-def _person(phone: str, told: Mapping[Field, str], variables: Mapping[str, str]) -> Person:
-    priority = told.get(Field.PRIORITY)
+def _person(told: Told, variables: Mapping[str, str]) -> Person:
+    priority = told.value(Field.PRIORITY)
     return Person(
-        phone=phone,
+        phone=told.phone,
         name=_joined(
-            told.get(Field.NAME, ""), told.get(Field.FIRST_NAME, ""), told.get(Field.LAST_NAME, "")
+            told.value(Field.NAME), told.value(Field.FIRST_NAME), told.value(Field.LAST_NAME)
         ),
-        email=told.get(Field.EMAIL, ""),
-        zone=told.get(Field.TIMEZONE),
-        language=told.get(Field.LANGUAGE),
-        priority=None if priority is None else _PRIORITIES[priority.casefold()],
-        tags=split_tags(told.get(Field.TAGS, "")),
+        email=told.value(Field.EMAIL),
+        zone=told.value(Field.TIMEZONE) or None,
+        language=told.value(Field.LANGUAGE) or None,
+        priority=_PRIORITIES[priority.casefold()] if priority else None,
+        tags=split_tags(told.value(Field.TAGS)),
         variables=variables,
     )
 

@@ -1,10 +1,10 @@
-"""Lists of contacts as files: CSV in whatever encoding and with whatever separator it comes.
+"""Lists as files: CSV in whatever encoding and with whatever separator it comes.
 
 Theory of operation. A file is read twice. The first pass finds out how it is encoded, that it is
 text at all, and its fingerprint; nothing is imported from a file that cannot be read to its end.
 The second pass streams its rows. A row that cannot be read (a quote that never closes, letters
 that are none) is handed out as what it is, and reading goes on with the next line: one bad row
-must not swallow the contacts after it.
+must not swallow the rows after it.
 """
 
 import codecs
@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, Protocol, Self
 
-from dialer.columns import REJECTED_COLUMNS
+from dialer.columns import HINT_COLUMN, REJECTED_COLUMNS
 from dialer.errors import UsageError
 from dialer.people import Fault, RowFault
 
@@ -142,17 +142,34 @@ def open_table(path: Path, *, encoding: str | None = None) -> Iterator[Table]:
         yield Table(file, name, text)
 
 
+class Rejection(Protocol):
+    """Why a row was not taken: what is wrong, in which column, and with which value."""
+
+    @property
+    def column(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
 class RejectedRows:
     """The file of rows that were not taken: made when there is a first one.
 
     It has the columns of the list, so that it can be mended and imported again, and the reasons
-    beside them. Only its owner may read it: it holds people's numbers.
+    beside them, with *hints* what may be done. Only its owner may read it: it holds people's
+    numbers.
     """
 
-    def __init__(self, path: Path | None, header: Sequence[str], delimiter: str) -> None:
+    def __init__(
+        self, path: Path | None, header: Sequence[str], delimiter: str, *, hints: bool = False
+    ) -> None:
         self._path = path
         self._header = header
         self._delimiter = delimiter
+        self._hints = hints
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -170,20 +187,21 @@ class RejectedRows:
         """Where the rows are; None while there are none."""
         return self._path if self._file is not None else None
 
-    def add(self, row: TableRow, fault: Fault) -> None:
-        """Write a row down, with why it was not taken."""
+    def add(self, row: TableRow, fault: Rejection, hint: str = "") -> None:
+        """Write a row down, with why it was not taken and a hint, in a file that has them."""
         if self._path is None:
             return
         if self._file is None:
             # With a mark, or spreadsheets would take it for another encoding.
             self._file = open(  # noqa: SIM115  closed by __exit__
-                self._path, "w", encoding="utf-8-sig", newline="", opener=_private
+                self._path, "w", encoding="utf-8-sig", newline="", opener=private
             )
             self._writer = csv.writer(self._file, delimiter=self._delimiter)
-            self._writer.writerow([*self._header, *REJECTED_COLUMNS])
+            hint_column = [HINT_COLUMN] if self._hints else []
+            self._writer.writerow([*self._header, *REJECTED_COLUMNS, *hint_column])
         width = len(self._header)
         cells = [*row.cells, *[""] * (width - len(row.cells))]
-        why = [row.number, fault.column, fault.reason]
+        why = [row.number, fault.column, fault.reason, *([hint] if self._hints else [])]
         self._writer.writerow([*cells[:width], *why, *cells[width:]])
 
 
@@ -382,11 +400,9 @@ def _check_writable(path: Path) -> None:
         or not folder.is_dir()
         or not os.access(path if path.exists() else folder, os.W_OK)
     ):
-        raise UsageError(
-            f"rejected rows cannot be written to {path}",
-            next_step="name another file: --rejects FILE",
-        )
+        raise UsageError(f"rejected rows cannot be written to {path}; name another file for them")
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """Open a file so that only its owner may read it."""
     return os.open(path, flags, 0o600)

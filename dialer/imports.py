@@ -1,26 +1,26 @@
 """Bringing a list of people in: streamed, in portions, so that a running daemon goes on dialing.
 
 Theory of operation. Each portion is one transaction: its contacts, its members, its rejected rows
-and the counts so far. Whatever interrupts an import leaves whole portions behind, and since a
-contact is its number, importing the list again goes on where it stopped and doubles nothing.
+and the counts so far. Since a contact is its number, importing the list again goes on where an
+interrupted import stopped and doubles nothing.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from dialer import contacts
 from dialer.columns import Columns
 from dialer.contacts import Changes, Enrolment
 from dialer.csvio import RejectedRows, Table, TableRow
+from dialer.intake import PORTION, Portion, Seen, portions
 from dialer.people import Fault, Person, RowFault
 from dialer.ports import Clock, Database, Tx
 
-#: Rows in one transaction: some tens of milliseconds, which a daemon waits without harm.
-PORTION: Final = 1000
+PeoplePortion: TypeAlias = Portion[Person, Fault]
+
 #: A rejected value is kept up to this length.
 VALUE_CHARS: Final = 200
 
@@ -49,18 +49,6 @@ class ImportCounts:
     rejected: Counter[RowFault] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True, slots=True)
-class _Portion:
-    """Some rows, sorted out."""
-
-    people: Sequence[Person]
-    rejected: Sequence[tuple[TableRow, Fault]]
-
-    @property
-    def rows(self) -> int:
-        return len(self.people) + len(self.rejected)
-
-
 class Import:
     """One run over one list."""
 
@@ -71,7 +59,7 @@ class Import:
         self._clock = clock
         self._order = order
         self._rejects = rejects
-        self._seen: set[int] = set()  # the numbers of rows that were taken
+        self._seen: Final = Seen()  # the numbers of rows that were taken
         self.counts: Final = ImportCounts()
 
     async def run(self, progress: Callable[[ImportCounts], None] = lambda _: None) -> ImportCounts:
@@ -81,8 +69,7 @@ class Import:
         """
         if not self._order.dry_run:
             self.counts.import_id = await self._begin()
-        for rows in _portions(self._order.table.rows()):
-            portion = self._sorted_out(rows)
+        for portion in portions(self._order.table, Person, self._read, size=PORTION):
             changes, members = await self._take(portion)
             self._count(portion, changes, members)
             for row, fault in portion.rejected:
@@ -107,34 +94,20 @@ class Import:
             )
         return int(import_id)
 
-    def _sorted_out(self, rows: Iterable[TableRow]) -> _Portion:
-        """People to store, each number once, and rows to reject."""
-        people: list[Person] = []
-        rejected: list[tuple[TableRow, Fault]] = []
-        for row in rows:
-            found = self._read(row)
-            if isinstance(found, Person):
-                people.append(found)
-            else:
-                rejected.append((row, found))
-        return _Portion(people, rejected)
-
     def _read(self, row: TableRow) -> Person | Fault:
         columns = self._order.columns
         found = row.fault or columns.read(row.cells, self._order.region)
         if isinstance(found, Fault):
             return found
-        number = int(found.phone.removeprefix("+"))
-        if number in self._seen:
+        if not self._seen.add(int(found.phone.removeprefix("+"))):
             return Fault(columns.phone_column, found.phone, RowFault.DUPLICATE_IN_FILE)
-        self._seen.add(number)
         return found
 
-    async def _take(self, portion: _Portion) -> tuple[Changes, int]:
+    async def _take(self, portion: PeoplePortion) -> tuple[Changes, int]:
         """Store a portion, or only see what storing it would do."""
         if self._order.dry_run:
             async with self._database.read() as tx:
-                return await self._preview(tx, portion.people)
+                return await self._preview(tx, portion.taken)
         async with self._database.write() as tx:
             return await self._store(tx, portion)
 
@@ -145,10 +118,10 @@ class Import:
             return changes, 0
         return changes, await contacts.newcomers(tx, enrolment.campaign_id, people)
 
-    async def _store(self, tx: Tx, portion: _Portion) -> tuple[Changes, int]:
+    async def _store(self, tx: Tx, portion: PeoplePortion) -> tuple[Changes, int]:
         enrolment, now = self._order.enrolment, self._clock.now()
-        changes = await contacts.put(tx, portion.people, now)
-        members = await contacts.enrol(tx, portion.people, enrolment, now) if enrolment else 0
+        changes = await contacts.put(tx, portion.taken, now)
+        members = await contacts.enrol(tx, portion.taken, enrolment, now) if enrolment else 0
         await tx.many("add_import_rows", [self._kept(*each) for each in portion.rejected])
         await tx.run(
             "count_import",
@@ -171,7 +144,7 @@ class Import:
             "reason": fault.reason,
         }
 
-    def _count(self, portion: _Portion, changes: Changes, members: int) -> None:
+    def _count(self, portion: PeoplePortion, changes: Changes, members: int) -> None:
         counts = self.counts
         counts.rows += portion.rows
         counts.added += len(changes.added)
@@ -179,8 +152,3 @@ class Import:
         counts.same += changes.same
         counts.members_added += members
         counts.rejected.update(fault.reason for _, fault in portion.rejected)
-
-
-def _portions(rows: Iterator[TableRow]) -> Iterator[list[TableRow]]:
-    while portion := list(islice(rows, PORTION)):
-        yield portion

@@ -1,8 +1,8 @@
-"""What `dialer contacts import` tells the operator while it works and when it is done."""
+"""What an import tells the operator before it works, while it does, and when it is done."""
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,10 @@ from dialer.commands.console import confirm, emit, say, table
 from dialer.commands.session import Desk
 from dialer.contacts import Enrolment
 from dialer.csvio import RejectedRows, Table
+from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts
 from dialer.errors import UsageError
 from dialer.imports import Import, ImportCounts, ImportOrder
+from dialer.intake import RowCounts
 from dialer.model import CampaignId
 from dialer.people import Priority
 from dialer.states import CampaignStatus
@@ -37,17 +39,17 @@ async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool)
 
 
 async def bring_in(desk: Desk, order: ImportOrder, rejected: RejectedRows) -> ImportCounts:
-    """Run an import with a progress bar; an interrupted one says what is in."""
+    """Bring people in, with a progress bar; an interrupted import says what is in."""
     run = Import(desk.database, desk.clock, order, rejected)
-    try:
-        with _progress(order.table) as told:
-            return await run.run(told)
-    except asyncio.CancelledError:
-        say(
-            f"stopped: {run.counts.rows:,} rows are in;"
-            " import the file again to go on, nothing is added twice"
-        )
-        raise
+    await _watched(run, order.table)
+    return run.counts
+
+
+async def list_in(desk: Desk, order: EntriesOrder, rejected: RejectedRows) -> EntryCounts:
+    """Put callees on the do-not-call list, as :func:`bring_in` brings people in."""
+    run = EntriesImport(desk.database, desk.clock, order, rejected)
+    await _watched(run, order.table)
+    return run.counts
 
 
 def check_apart(file: Path, rejects: Path | None) -> None:
@@ -56,25 +58,72 @@ def check_apart(file: Path, rejects: Path | None) -> None:
         raise UsageError(f"{rejects} is the list itself; name another file for rejected rows")
 
 
-def say_how_read(rows: Table, columns: Columns, region: str) -> None:
-    """Tell how the file is understood, before anything comes of it."""
+def say_how_read(rows: Table, columns: Columns, region: str, *, others: str = "variables") -> None:
+    """Tell how the file is understood, before anything comes of it; *others* says what becomes of
+    columns that tell none of the fields.
+    """
     say(f"{rows.name}: {rows.encoding}, {_DELIMITERS[rows.delimiter]}, numbers of {region}")
     for field, names in columns.described().items():
         say(f"  {field:<10} from {', '.join(repr(name) for name in names)}")
     if columns.variables:
-        say(f"  {'variables':<10} {', '.join(repr(each) for each in columns.variables.values())}")
+        say(f"  {others:<10} {', '.join(repr(each) for each in columns.variables.values())}")
 
 
 def show_outcome(
     counts: ImportCounts, rejects: Path | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    """Print what has become of the rows, and on stderr why some were rejected."""
-    if as_json:
-        emit(_outcome(counts, rejects, dry_run=dry_run))
-    else:
-        table(["rows", "count"], _counted(counts))
+    """Print what has become of people's rows, and on stderr why some were rejected."""
+    facts = {"import_id": counts.import_id, "dry_run": dry_run}
+    lines = [
+        ("added", counts.added),
+        ("updated", counts.updated),
+        ("same", counts.same),
+        ("rejected", counts.rejected.total()),
+        ("members added", counts.members_added),
+    ]
+    _show(counts, facts, lines, rejects, as_json=as_json)
     if dry_run:
         say("nothing was changed")
+    _say_rejected(counts, rejects)
+
+
+def show_entries(counts: EntryCounts, rejects: Path | None, *, as_json: bool) -> None:
+    """Print what has become of the rows of a do-not-call list, as :func:`show_outcome` does."""
+    lines = [
+        ("added", counts.added),
+        ("same", counts.same),
+        ("rejected", counts.rejected.total()),
+        ("members failed", counts.members_failed),
+    ]
+    _show(counts, {}, lines, rejects, as_json=as_json)
+    _say_rejected(counts, rejects)
+
+
+def _show(
+    counts: RowCounts,
+    facts: Mapping[str, Any],
+    lines: Sequence[tuple[str, int]],
+    rejects: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    if not as_json:
+        table(["rows", "count"], [("read", counts.rows), *lines])
+        return
+    counted = {name.replace(" ", "_"): number for name, number in lines}
+    reasons = {str(reason): number for reason, number in counts.rejected.most_common()}
+    emit(
+        {
+            **facts,
+            "rows": counts.rows,
+            **counted,
+            "rejected": reasons,
+            "rejects_file": None if rejects is None else str(rejects),
+        }
+    )
+
+
+def _say_rejected(counts: RowCounts, rejects: Path | None) -> None:
     if counts.rejected:
         why = ", ".join(f"{number:,} {reason}" for reason, number in counts.rejected.most_common())
         say(f"{counts.rejected.total():,} rows were rejected: {why}")
@@ -82,33 +131,20 @@ def show_outcome(
         say(f"see {rejects}; mend it and import it, the rows that are in are not added twice")
 
 
-def _outcome(counts: ImportCounts, rejects: Path | None, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "import_id": counts.import_id,
-        "dry_run": dry_run,
-        "rows": counts.rows,
-        "added": counts.added,
-        "updated": counts.updated,
-        "same": counts.same,
-        "rejected": {str(reason): number for reason, number in counts.rejected.most_common()},
-        "members_added": counts.members_added,
-        "rejects_file": None if rejects is None else str(rejects),
-    }
-
-
-def _counted(counts: ImportCounts) -> list[tuple[str, int]]:
-    return [
-        ("read", counts.rows),
-        ("added", counts.added),
-        ("updated", counts.updated),
-        ("same", counts.same),
-        ("rejected", counts.rejected.total()),
-        ("members added", counts.members_added),
-    ]
+async def _watched(run: Import | EntriesImport, rows: Table) -> None:
+    try:
+        with _progress(rows) as told:
+            await run.run(told)
+    except asyncio.CancelledError:
+        say(
+            f"stopped: {run.counts.rows:,} rows are in;"
+            " import the file again to go on, nothing is added twice"
+        )
+        raise
 
 
 @contextmanager
-def _progress(rows: Table) -> Iterator[Callable[[ImportCounts], None]]:
+def _progress(rows: Table) -> Iterator[Callable[[RowCounts], None]]:
     """A bar on stderr when somebody may be looking."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -133,7 +169,7 @@ def _progress(rows: Table) -> Iterator[Callable[[ImportCounts], None]]:
     with bar:
         task = bar.add_task("", total=rows.size)
 
-        def tell(counts: ImportCounts) -> None:
+        def tell(counts: RowCounts) -> None:
             rejected = counts.rejected.total()
             words = f"{counts.rows:,} rows" + (f", {rejected:,} rejected" if rejected else "")
             bar.update(task, completed=rows.bytes_read, description=words)

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.columns import Columns, Field, match, parse_map, split_tags
+from dialer.columns import (
+    OF_ENTRIES,
+    Columns,
+    Field,
+    Told,
+    guarded,
+    match,
+    parse_map,
+    split_tags,
+    unguarded,
+)
 from dialer.errors import UsageError
 from dialer.people import Fault, Person, Priority, RowFault
 
@@ -193,3 +203,45 @@ def test_any_row_is_a_person_or_a_fault(cells: list[str]) -> None:
 def test_tags_are_split_at_their_marks_and_kept_once() -> None:
     assert split_tags(" a, b;c|a ,,") == ("a", "b", "c")
     assert split_tags("") == ()
+
+
+# -- lists of do-not-call entries -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header", ["Phone,Campaign,Note", "Rufnummer,Kampagne,Grund", "Téléphone,Campagne,Remarque"]
+)
+def test_an_entrys_columns_are_known_in_many_languages(header: str) -> None:
+    phone, campaign, note = header.split(",")
+
+    found = match(header.split(","), {}, OF_ENTRIES)
+
+    assert found.described() == {"phone": [phone], "campaign": [campaign], "note": [note]}
+
+
+def test_an_entry_has_no_name_and_a_person_no_note() -> None:
+    header = ["Phone", "Name", "Campaign", "Note"]
+
+    assert list(match(header, {}, OF_ENTRIES).variables.values()) == ["Name"]
+    assert list(match(header, {}).variables.values()) == ["Campaign", "Note"]
+    with pytest.raises(UsageError, match=r"no such field: 'name' \(phone, campaign, note\)"):
+        parse_map(["name=Name"], OF_ENTRIES)
+    with pytest.raises(UsageError, match="no such field: 'campaign'"):
+        parse_map(["campaign=Campaign"])
+
+
+def test_a_row_tells_where_it_says_what() -> None:
+    columns = match(["Tel", "Campaign", "Reason"], {}, OF_ENTRIES)
+
+    told = columns.told(["(202) 555-0123", " Renewals "], "US")
+
+    assert isinstance(told, Told)
+    assert (told.phone, told.value(Field.CAMPAIGN), told.value(Field.NOTE)) == (
+        PHONE, "Renewals", "",
+    )  # fmt: skip
+    assert columns.column_of(Field.CAMPAIGN, told) == "Campaign"
+
+
+@given(st.text(st.one_of(st.sampled_from("'=+-@\uff1d"), st.characters()), max_size=6))
+def test_a_guard_comes_off_as_it_went_on(text: str) -> None:
+    assert unguarded(guarded(text)) == unguarded(guarded(text, raw=True)) == text

@@ -306,6 +306,18 @@ def test_rejected_rows_can_be_mended_and_read_again(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_rejected_rows_may_have_hints(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    with RejectedRows(path, ["phone", "campaign"], ",", hints=True) as rejected:
+        rejected.add(TableRow(2, ["1", "Renewels"]), BAD_PHONE, "did you mean 'Renewals'?")
+        rejected.add(TableRow(3, ["x", ""]), BAD_PHONE)
+
+    table, rows = read(path)
+
+    assert table.header[-1] == "rejected_hint"
+    assert [row.cells[-1] for row in rows] == ["did you mean 'Renewals'?", ""]
+
+
 def test_without_a_path_rejected_rows_are_not_written(tmp_path: Path) -> None:
     with RejectedRows(None, ["phone"], ",") as rejected:
         rejected.add(TableRow(2, ["x"]), BAD_PHONE)
