@@ -2,9 +2,9 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,9 +17,11 @@ from dialer.carriers.twilio import TwilioCarrier
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.claims import AccountLimits, Claims, ClaimTimes
-from dialer.clock import SystemClock
-from dialer.dispatcher import Dispatcher
+from dialer.clock import SteadyClock
+from dialer.clock_watch import ClockWatch
+from dialer.dispatcher import FALLBACK_S, Dispatcher
 from dialer.errands import Errands
+from dialer.errors import StoreError
 from dialer.health import Health
 from dialer.holiday_calendars import public_holidays
 from dialer.jobs import Jobs, nightly
@@ -32,7 +34,9 @@ from dialer.randomness import SystemIds, system_rng
 from dialer.reaper import Reaper
 from dialer.scripts import Scripts
 from dialer.settings import Settings
+from dialer.store.direct import MemoryDatabase
 from dialer.store.exclusive import sole_daemon
+from dialer.store.naming import shown
 from dialer.store.opening import AnyDatabase, opened
 from dialer.web.app import create_app
 from dialer.web.services import WebServices
@@ -43,7 +47,7 @@ class Engine:
     """Everything that dials, put together; see ``daemon.py`` for how it runs."""
 
     clock: Clock
-    database: AnyDatabase
+    database: AnyDatabase | MemoryDatabase
     batcher: Batcher
     calls: Calls
     launcher: Launcher
@@ -63,19 +67,25 @@ class App:
     jobs: Jobs
     web: FastAPI
     carrier: Carrier
+    watch: ClockWatch | None = None  # where the machine's clock is the time
 
 
 def engine_from(
     settings: Settings,
-    database: AnyDatabase,
+    database: AnyDatabase | MemoryDatabase,
     carrier: Carrier,
     *,
     clock: Clock,
     rng: Rng,
     ids: Ids,
     lease: Lease,
+    fallback_s: float = FALLBACK_S,
 ) -> Engine:
-    """Assemble the engine around ports; *lease* is acquired already."""
+    """Assemble the engine around ports; *lease* is acquired already.
+
+    A campaign that waits is asked about again after *fallback_s* whatever it waits for, because
+    another daemon may have changed that.
+    """
     times = CallTimes(
         leave_bound_s=settings.look_ahead_s + settings.patience_s,
         request_timeout_s=settings.request_timeout_s,
@@ -124,6 +134,7 @@ def engine_from(
         launcher,
         control_poll_s=settings.control_poll_s,
         explain_s=settings.explain_s,
+        fallback_s=fallback_s,
     )
     reaper = Reaper(
         clock, database, batcher, calls, carrier, plans, lease, times, sweep_s=settings.sweep_s
@@ -175,13 +186,15 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
 async def build(settings: Settings) -> AsyncIterator[App]:
     """Put a live daemon together; its connections close when the block ends."""
     settings.require_carrier()
-    clock, rng = SystemClock(settings.scale), system_rng()
+    clock, rng = SteadyClock(settings.scale), system_rng()
     async with AsyncExitStack() as stack:
         if not settings.is_postgres:
             stack.enter_context(sole_daemon(Path(settings.database)))
-        database = await stack.enter_async_context(
-            opened(settings.database, rng, busy_timeout_s=settings.busy_timeout_s)
-        )
+        with _advice():
+            database = await stack.enter_async_context(
+                opened(settings.database, rng, busy_timeout_s=settings.busy_timeout_s)
+            )
+            await _require_whole(database, shown(settings.database))
         config = carrier_config(settings)
         carrier = await stack.enter_async_context(TwilioCarrier(config, clock))
         lease = Lease(
@@ -191,11 +204,38 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             lease_s=settings.lease_s,
             sole=not settings.is_postgres,
         )
-        await lease.acquire()
+        with _advice():
+            await lease.acquire()
         engine = engine_from(
             settings, database, carrier, clock=clock, rng=rng, ids=SystemIds(), lease=lease
         )
-        yield app_from(settings, engine, carrier, TwilioCallbacks(config))
+        watch = ClockWatch(clock, engine.dispatcher, hold_s=engine.times.last_look_s)
+        yield replace(app_from(settings, engine, carrier, TwilioCallbacks(config)), watch=watch)
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Tell whoever starts a daemon on a database that fails what may help."""
+    try:
+        yield
+    except StoreError as error:
+        if error.next_step is None:
+            error.next_step = (
+                "make room on its disk and let this user write it; if it is damaged, put the "
+                "newest backup in its place (it does not know of calls made since)"
+            )
+        raise
+
+
+async def _require_whole(database: AnyDatabase, name: str) -> None:
+    """Raise StoreError for damaged pages: a callee they hide would be called by two at once.
+
+    Takes some seconds for each gigabyte.
+    """
+    async with database.read() as tx:
+        faults = await tx.rows("storage_faults")
+    if faults:
+        raise StoreError(f"database {name} is damaged: {faults[0]['what'].splitlines()[-1]}")
 
 
 def carrier_config(settings: Settings) -> TwilioConfig:

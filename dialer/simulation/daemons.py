@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from dialer.app import app_from, carrier_config, engine_from
 from dialer.carrier_sim.chance import stream
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
+from dialer.clock_watch import ClockWatch
 from dialer.daemon import at_work, drain
 from dialer.errors import DialerError
 from dialer.leases import Lease
@@ -53,6 +54,7 @@ class Surroundings:
     journal: Journal
     database: Path
     settings: Settings
+    fallback_s: float
     sole: bool
 
 
@@ -113,7 +115,7 @@ class DaemonSite:
 
     async def _live(self) -> None:
         """What ``dialer run`` does, on ports of the world's."""
-        around, settings, clock = self._around, self._around.settings, self.clock
+        around, settings, clock = self._around, self._around.settings, self.clock.started()
         rng = stream(around.seed, "daemon", self.name, self.lives)
         ids = SeededIds(stream(around.seed, "ids", self.name, self.lives))
         async with SqliteDatabase(
@@ -129,9 +131,18 @@ class DaemonSite:
             config = carrier_config(settings)
             carrier = SimulatedCarrier(around.trunk, config, clock, last_act=around.last_act)
             engine = engine_from(
-                settings, database, carrier, clock=clock, rng=rng, ids=ids, lease=lease
+                settings,
+                database,
+                carrier,
+                clock=clock,
+                rng=rng,
+                ids=ids,
+                lease=lease,
+                fallback_s=around.fallback_s,
             )
-            app = app_from(settings, engine, carrier, TwilioCallbacks(config))
+            watch = ClockWatch(clock, engine.dispatcher, hold_s=engine.times.last_look_s)
+            door = TwilioCallbacks(config)
+            app = replace(app_from(settings, engine, carrier, door), watch=watch)
             async with at_work(app):
                 self.web = app.web
                 await self._stop.wait()

@@ -1,14 +1,14 @@
 """A run as the independent checker wants to see it."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dialer.audit import sqlite, truth_file
 from dialer.audit.check import check
 from dialer.audit.evidence import Evidence
 from dialer.audit.records import Account, Bounds, Command
-from dialer.audit.report import Violation
+from dialer.audit.report import Violation, of_attempt
 from dialer.carrier_sim.truth import Event
 from dialer.simulation.outcome import Outcome
 from dialer.simulation.scenario import Deed, Scenario
@@ -30,15 +30,45 @@ MAY_DIAL: Final = {
 }
 
 
-def violations(outcome: Outcome) -> list[Violation]:
-    """Everything that is wrong with a run: promises broken, defects met, ends never reached."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a run, and how often each promise was looked at."""
+
+    violations: Sequence[Violation]
+    checked: Mapping[str, int]
+
+
+def violations(outcome: Outcome) -> Sequence[Violation]:
+    """Everything that is wrong with a run."""
+    return judge(outcome).violations
+
+
+def judge(outcome: Outcome) -> Verdict:
+    """Hold a run against every promise; so are its defects, and what never came to an end."""
     evidence = evidence_of(outcome)
-    return [
-        *check(evidence).violations,
-        *_unkept_news(outcome, evidence),
-        *(Violation("defect", text) for text in outcome.journal.defects),
-        *(Violation("I20", text) for text in outcome.unfinished),
-    ]
+    report = check(evidence)
+    calls = len(evidence.calls)
+    own = {"I9": calls, "acknowledged": calls, "void": calls, "defect": 1}
+    return Verdict(
+        violations=[
+            *(Violation("I20", text) for text in _endless(outcome)),
+            *(Violation("defect", text) for text in outcome.journal.defects),
+            *(each for each in report.violations if each.invariant not in _not_judged(outcome)),
+            *_unkept_news(outcome, evidence),
+            *_called_in_spite(outcome, evidence),
+            *_sent_too_late(evidence),
+        ],
+        checked={each.invariant.name: each.scope.checked for each in report.results} | own,
+    )
+
+
+def _not_judged(outcome: Outcome) -> Collection[str]:
+    """A call that a sleeper makes minutes late comes beside those that took its place (I8)."""
+    return {"I8"} if Stall.AT_THE_DOOR in outcome.scenario.rates else ()
+
+
+def _endless(outcome: Outcome) -> Sequence[str]:
+    return [outcome.broken_off] if outcome.broken_off else outcome.unfinished
 
 
 def evidence_of(outcome: Outcome) -> Evidence:
@@ -49,10 +79,12 @@ def evidence_of(outcome: Outcome) -> Evidence:
         sqlite.read(outcome.database),
         calls=truth_file.calls_from(outcome.truth),
         commands=list(_commands(outcome)),
-        account=Account(scenario.settings["calls_per_second"], scenario.settings["max_concurrent"]),
+        account=Account(
+            scenario.settings["calls_per_second"], scenario.settings.get("max_concurrent", 0)
+        ),
         bounds=bounds_of(scenario),
         as_of_at=ended_at,
-        over=True,
+        over=not outcome.broken_off,
     )
 
 
@@ -61,11 +93,14 @@ def bounds_of(scenario: Scenario) -> Bounds:
     travel_ms = round((CONNECT_S[1] + ONE_WAY_S[1]) * MS)
     late_ms = travel_ms + round(_asleep_s(scenario) * MS)
     skew_s = max((abs(a.amount) for a in scenario.acts if a.deed is Deed.JUMP), default=0.0)
+    skew_ms = round(skew_s * MS)
+    # Daemons whose clocks differ keep one pace between them, but each by its own clock.
+    apart_ms = 2 * skew_ms if scenario.daemons > 1 else 0
     return Bounds(
-        skew_ms=round(skew_s * MS),
+        skew_ms=skew_ms,
         reaction_ms=max(250, late_ms),
-        jitter_ms=late_ms,
-        late_ms=late_ms + round(scenario.patience_s * MS),
+        jitter_ms=travel_ms + apart_ms,
+        late_ms=late_ms + round(scenario.patience_s * MS) + apart_ms,
         finish_by_at=scenario.start_at + round((scenario.storm_s + scenario.calm_s) * MS),
     )
 
@@ -94,3 +129,27 @@ def _unkept_news(outcome: Outcome, evidence: Evidence) -> Iterator[Violation]:
         if acknowledged and (event["sid"], event["label"]) not in kept:
             text = f"{event['sid']}: {event['label']!r} was acknowledged and is not kept"
             yield Violation("acknowledged", text)
+
+
+def _called_in_spite(outcome: Outcome, evidence: Evidence) -> Iterator[Violation]:
+    """Calls asked for when their callee was on the do-not-call list (I9)."""
+    grace_ms = evidence.bounds.reaction_ms
+    listed_at = {
+        entry["on"]: entry["done_at"]
+        for entry in reversed(outcome.operator_log)
+        if entry["deed"] == Deed.BLOCK and entry["refused"] is None
+    }
+    for call in evidence.calls:
+        if call.arrived_at > listed_at.get(call.to, call.arrived_at) + grace_ms:
+            text = f"{call.to} was called by {call.sid}, listed as not to be called by then"
+            yield Violation("I9", text, call.token, call.to)
+
+
+def _sent_too_late(evidence: Evidence) -> Iterator[Violation]:
+    """Orders that left when they were void: so long after their slot nobody may be called."""
+    latest_ms = evidence.bounds.late_ms + 2 * evidence.bounds.skew_ms  # it may jump in between
+    for call, attempt in evidence.dialed:
+        late_ms = call.arrived_at - attempt.send_at
+        if late_ms > latest_ms:
+            text = f"{call.sid} was asked for {late_ms} ms after its slot"
+            yield of_attempt(attempt, "void", text)

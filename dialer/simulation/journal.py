@@ -1,9 +1,8 @@
 """Everything that happened in a run, in order, and one hash over it."""
 
-import asyncio
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,6 +34,8 @@ class Journal:
     """Takes notes until it is sealed; *folder*, which is another one in every run, is left out."""
 
     def __init__(self, folder: Path) -> None:
+        #: The loop's time, once there is a loop.
+        self.now_s: Callable[[], float] = float
         self.entries: list[Entry] = []
         #: Exceptions that no DialerError explains: defects, whatever the weather.
         self.defects: list[str] = []
@@ -46,7 +47,7 @@ class Journal:
         """Take down what happens now."""
         if self.sealed:
             return
-        process, now_s = current(), asyncio.get_running_loop().time()
+        process, now_s = current(), self.now_s()
         told = {name: self._without_folder(value) for name, value in facts.items()}
         entry = Entry(now_s, process.name if process else "", what, told)
         self.entries.append(entry)
@@ -61,9 +62,9 @@ class Journal:
         """Equal for equal histories."""
         return self._hash.hexdigest()
 
-    def about(self, *words: str, last: int = LAST) -> list[str]:
-        """The last entries whose facts name one of *words*."""
-        found = [e for e in self.entries if any(str(v) in words for v in e.facts.values())]
+    def about(self, *names: str, last: int = LAST) -> list[str]:
+        """The last entries whose facts hold one of *names*; of all entries for no names."""
+        found = [each for each in self.entries if not names or _holds(each, names)]
         return [str(entry) for entry in found[-last:]]
 
     @contextmanager
@@ -99,3 +100,7 @@ class Journal:
         if isinstance(value, list):
             return [self._without_folder(each) for each in value]
         return value.replace(self._folder, "") if isinstance(value, str) else value
+
+
+def _holds(entry: Entry, names: Sequence[str]) -> bool:
+    return any(name in str(value) for value in entry.facts.values() for name in names)

@@ -33,7 +33,7 @@ RELIED_ON: Final = {
     "asyncio": ("_unregister_task", "_get_running_loop", "_set_running_loop"),
 }
 #: Turns at one instant after which something is taken to spin; a million statements need fewer.
-_TURNS_AT_ONCE: Final = 10_000_000
+TURNS_AT_ONCE: Final = 10_000_000
 #: Real seconds after which a thread that owes an answer is taken to be stuck.
 _PATIENCE_S: Final = 60.0
 
@@ -59,8 +59,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _check_closed: Callable[[], None]
     _process_events: Callable[[Any], None]
 
-    def __init__(self, *, shuffle: Random | None = None, threads: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        shuffle: Random | None = None,
+        threads: bool = False,
+        most_turns: int = TURNS_AT_ONCE,
+    ) -> None:
         self._now = 0.0
+        self._most_turns = most_turns
         self._timers = Timers()
         self._task_numbers = count()
         self._turns_at_once = 0
@@ -241,6 +248,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _count_turn(self) -> None:
         self._turns_at_once += 1
         if self._turns_at_once > self._most_turns:
+            self._turns_at_once = 0  # whoever cleans up afterwards needs some, too
             raise LivelockError(f"{self._most_turns} turns, and it is still {self._now:.6f} s")
 
     def _reorder(self, shuffle: Random) -> None:
@@ -257,13 +265,19 @@ def context_of(handle: asyncio.Handle) -> Context:
     return cast(Context, handle._context)  # type: ignore[attr-defined]  # public in 3.12
 
 
-def run(main: Coroutine[Any, Any, T], *, shuffle: Random | None = None, threads: bool = False) -> T:
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    shuffle: Random | None = None,
+    threads: bool = False,
+    most_turns: int = TURNS_AT_ONCE,
+) -> T:
     """Run *main* to its end in virtual time, as :func:`asyncio.run` would in real time.
 
     Raises DeadlockError when everything waits for ever, and LivelockError when time stands still.
     """
     with asyncio.Runner(
-        loop_factory=lambda: VirtualLoop(shuffle=shuffle, threads=threads)
+        loop_factory=lambda: VirtualLoop(shuffle=shuffle, threads=threads, most_turns=most_turns)
     ) as runner:
         return runner.run(main)
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from dialer import agents, campaigns, contacts, numbers, schedules
+from dialer import agents, campaigns, contacts, do_not_call, numbers, schedules
 from dialer.contacts import Enrolment
 from dialer.errors import DialerError
 from dialer.model import CampaignId
@@ -63,6 +63,11 @@ class Operator:
                 await self._move(scenario.campaigns[act.on].name, _EVENTS[act.deed])
             case Deed.ENROL:
                 await self._enrol(scenario.campaigns[act.on])
+            case Deed.BLOCK:
+                person = scenario.phones[act.on]
+                await self._write(
+                    act.deed, person, lambda tx, now: do_not_call.add(tx, [person], now)
+                )
             case Deed.DISABLE:
                 phone = scenario.numbers[act.on]
                 await self._write(

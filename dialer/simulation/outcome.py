@@ -27,3 +27,4 @@ class Outcome:
     seen: Counter[str]  # rare and wanted situations that came about
     took_s: float
     unfinished: Sequence[str]  # what never came to its end
+    broken_off: str = ""  # why the run was not played to its end

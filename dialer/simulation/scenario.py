@@ -21,6 +21,7 @@ class Deed(StrEnum):
     ENABLE = "enable"
     SCORE = "score"
     ENROL = "enrol"  # an operator, more people for a campaign
+    BLOCK = "block"  # an operator, somebody onto the do-not-call list
     STOP = "stop"  # SIGTERM to a daemon
     KILL = "kill"  # SIGKILL, at a time; most kills come at an effect
     FREEZE = "freeze"  # SIGSTOP for so many seconds
@@ -29,7 +30,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One deed, so many seconds into the run; *on* counts campaigns, numbers or daemons from 0."""
+    """One deed, so many seconds into the run; *on* counts campaigns, numbers, people or daemons."""
 
     at_s: float
     deed: Deed
@@ -61,9 +62,10 @@ class Scenario:
     campaigns: Sequence[Campaign]
     daemons: int
     settings: Mapping[str, Any]
+    fallback_s: float  # how often a campaign that waits is asked about
     carrier_cps: float
     list_lag_s: float
-    rates: Mapping[str, float]
+    rates: dict[str, float]
     longest_stall_s: float
     kills: int
     effects_between_kills: int

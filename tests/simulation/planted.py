@@ -1,0 +1,328 @@
+"""Bugs to plant in the engine: each breaks one promise, and is one that real dialers have had."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pytest
+
+from dialer import claims, counters, folding
+from dialer.calls import Calls, CallTimes
+from dialer.carrier_sim.faults import Fault
+from dialer.claims import Claims
+from dialer.launcher import Launcher
+from dialer.leases import Lease
+from dialer.model import CallEvent, CallFacts, Claim, WaitReason
+from dialer.plans import CampaignPlan
+from dialer.ports import Doubtful, Order, Placement, Row, Tx
+from dialer.simulation.drawing import EVE
+from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.weather import Stall
+from dialer.store.queries import Query, load
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+#: Later than anything in a run; UTC milliseconds.
+FAR: Final = 4_000_000_000_000
+#: Monday 2026-01-05 15:00 UTC, when these spells begin; open for good an hour later.
+MONDAY: Final = 1_767_625_200_000
+SPELLS: Final = "daily " + ",".join(
+    f"15:{start:02}-15:{start + 3:02}" for start in range(0, 60, 6)
+) + ",16:00-24:00"  # fmt: skip
+
+
+Sharpen = Callable[[Scenario], Scenario]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A bug, the invariants of which at least one has to notice it, and where it can show."""
+
+    name: str
+    breaks: frozenset[str]
+    plant: Plant
+    sharpen: Sharpen = lambda scenario: scenario
+
+
+# -- scenarios in which a bug of a kind can show ---------------------------------------------------
+
+
+def _fields(scenario: Scenario, **fields: Any) -> Sequence[Campaign]:
+    return [replace(each, fields={**each.fields, **fields}) for each in scenario.campaigns]
+
+
+def hurried(scenario: Scenario) -> Scenario:
+    """Short spells of open and closed, and people who are called again soon."""
+    campaigns = _fields(
+        scenario, max_retries=2, retry_intervals_s=(60,), call_interval_s=10.0, max_concurrent=10
+    )
+    return replace(
+        scenario,
+        start_at=MONDAY,
+        campaigns=[replace(each, zone="UTC", hours=SPELLS) for each in campaigns],
+        rates={},
+    )
+
+
+def commanded(deed: Deed, back: Deed | None = None) -> Sharpen:
+    """One command after the other while claims wait for their slots; nothing else goes wrong."""
+
+    def sharpen(scenario: Scenario) -> Scenario:
+        at = [0.7 + 1.3 * n for n in range(40)]
+        acts = [
+            Act(at_s, back if back and n % 2 else deed, n // 2 if back else n)
+            for n, at_s in enumerate(at)
+        ]
+        people = len(scenario.phones) if back is None else len(scenario.campaigns)
+        return replace(
+            scenario,
+            acts=[replace(act, on=act.on % people) for act in acts],
+            campaigns=[
+                replace(each, hours=None, people=range(len(scenario.phones)))
+                for each in _fields(scenario, call_interval_s=1.0, max_concurrent=10)
+            ],
+            settings={**scenario.settings, "look_ahead_s": 3.0, "control_poll_s": 2.0},
+            rates={},
+            kills=0,
+        )
+
+    return sharpen
+
+
+def mortal(scenario: Scenario) -> Scenario:
+    """Daemons that die often, and hardly a callback that arrives."""
+    campaigns = [replace(each, hours=None) for each in scenario.campaigns]
+    rates = {str(Fault.LOST): 0.9}
+    return replace(scenario, campaigns=campaigns, rates=rates, kills=6, effects_between_kills=60)
+
+
+def scarce(scenario: Scenario) -> Scenario:
+    """The same on the eve of a new day, with one number that may make two calls in three today."""
+    campaigns = _fields(
+        scenario, max_retries=2, retry_intervals_s=(20,), call_interval_s=0.0, max_concurrent=10
+    )
+    calls = 3 * sum(len(each.people) for each in campaigns)
+    one_number = [
+        replace(each, numbers=(0,), fields={**each.fields, "max_calls_per_day": calls * 2 // 3})
+        for each in campaigns
+    ]
+    eve_at = int(EVE.timestamp()) * 1000
+    return replace(mortal(replace(scenario, campaigns=one_number)), start_at=eve_at)
+
+
+def doubtful(scenario: Scenario) -> Scenario:
+    """A carrier that often accepts late and says so to nobody."""
+    late = {Fault.SLOW_ACCEPT: 0.6, Fault.LOST: 0.9}
+    return replace(scenario, rates={str(kind): rate for kind, rate in late.items()})
+
+
+def asleep(scenario: Scenario) -> Scenario:
+    """Two daemons that fall asleep between their last look and the socket."""
+    campaigns = [replace(each, hours=None) for each in scenario.campaigns]
+    rates = {str(Stall.AT_THE_DOOR): 0.4}
+    return replace(scenario, campaigns=campaigns, daemons=2, rates=rates, longest_stall_s=200.0)
+
+
+# -- the bugs --------------------------------------------------------------------------------------
+
+
+def _queries(patch: pytest.MonkeyPatch, name: str, without: str, instead: str = "") -> None:
+    """Leave a condition out of a named query."""
+    queries: Any = load("sqlite")
+    known: Query = queries[name]
+    assert without in known.text, f"{name} has changed: {without!r} is not in it"
+    patch.setitem(queries, name, Query(known.text.replace(without, instead), known.names))
+
+
+def _never_void(patch: pytest.MonkeyPatch) -> None:
+    """An order may leave at any time."""
+    take = Claims._take
+
+    def timeless(self: Claims, *about: Any) -> list[Claim]:
+        return [claim._replace(void_at=FAR) for claim in take(self, *about)]
+
+    patch.setattr(Claims, "_take", timeless)
+
+
+def place_again_on_doubt(patch: pytest.MonkeyPatch) -> None:
+    """A request without an answer is sent once more."""
+    place = Launcher._place
+
+    async def stubborn(self: Launcher, order: Order) -> Placement:
+        placement = await place(self, order)
+        return await place(self, order) if isinstance(placement, Doubtful) else placement
+
+    patch.setattr(Launcher, "_place", stubborn)
+
+
+def reconcile_too_early(patch: pytest.MonkeyPatch) -> None:
+    """A call that is not listed right after the doubt is taken for one that never came about."""
+    patch.setattr(CallTimes, "first_look_s", property(lambda _: 0.5))
+    patch.setattr(CallTimes, "last_look_s", property(lambda _: 1.0))
+    patch.setattr(Calls, "_quarantine_ends_at", lambda self, record: record.intent_at)
+
+
+def cap_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    """Live calls are counted once in a while, and the count is believed until the next time."""
+    room = Claims._room
+    seen: dict[int, Sequence[Row]] = {}
+
+    def stale(self: Claims, plan: CampaignPlan, live: Sequence[Row], limit: int) -> Any:
+        before = seen.get(id(self), ())
+        seen[id(self)] = live
+        return room(self, plan, before, limit)
+
+    patch.setattr(Claims, "_room", stale)
+
+
+def window_checked_only_at_claim(patch: pytest.MonkeyPatch) -> None:
+    """Calls are claimed for the next ten minutes, and made when their slot comes."""
+    patch.setattr(Claims, "_horizon_us", lambda self, now: (now + 600_000) * 1000)
+    _never_void(patch)
+
+
+def lost_lease_write(patch: pytest.MonkeyPatch) -> None:
+    """A daemon that was taken for dead goes on where it stopped, while another dials anew."""
+    reconcile_too_early(patch)
+    patch.setattr(Lease, "valid", lambda self: True)
+    patch.setattr(Lease, "until_at", property(lambda self: FAR))
+    _never_void(patch)
+    _queries(patch, "sendable", "   AND a.owner = ?2\n", "   AND ?2 = ?2\n")
+    _queries(patch, "sendable", "   AND a.state = 'intent'\n")
+
+
+def callback_order_trusted(patch: pytest.MonkeyPatch) -> None:
+    """Whatever was reported last is how the call stands."""
+
+    def last_word(facts: CallFacts, *events: CallEvent) -> CallFacts:
+        for event in events:
+            facts = facts._replace(
+                sid=facts.sid or event.sid,
+                status=event.status or facts.status,
+                ended_at=event.received_at if event.status and event.status.final else None,
+                duration_s=event.duration_s,
+                answered_by=event.answered_by or facts.answered_by,
+            )
+        return facts
+
+    patch.setattr(folding, "merge", last_word)
+
+
+def counter_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
+    """Each daemon counts the calls of a number from its own start."""
+    made: dict[int, Counter[tuple[int, str]]] = {}
+    pool = Claims._pool
+
+    class Own:
+        """The transaction, with the daemon's own counts in place of the stored ones."""
+
+        def __init__(self, tx: Tx, counts: Counter[tuple[int, str]]) -> None:
+            self._tx, self._counts = tx, counts
+
+        async def rows(self, query: str, **params: Any) -> Sequence[Row]:
+            if query != "pool_days":
+                return await self._tx.rows(query, **params)
+            return [
+                {"number_id": number_id, "day": day, "calls": calls}
+                for (number_id, day), calls in self._counts.items()
+            ]
+
+    async def forgetful(self: Claims, tx: Tx, *about: Any) -> Any:
+        owned: Any = Own(tx, made.setdefault(id(self), Counter()))
+        return await pool(self, owned, *about)
+
+    write = Claims._write
+
+    async def counting(self: Claims, tx: Tx, *about: Any) -> None:
+        *_, taken, days = about
+        for claim in taken:
+            made[id(self)][claim.number_id, days[claim.number_id]] += 1
+        await write(self, tx, *about)
+
+    patch.setattr(Claims, "_pool", forgetful)
+    patch.setattr(Claims, "_write", counting)
+
+
+def pause_ignored_in_flight(patch: pytest.MonkeyPatch) -> None:
+    """What has been claimed is sent, whatever an operator has commanded since."""
+    _queries(patch, "sendable", "   AND c.status = 'active'\n")
+
+
+def do_not_call_not_rechecked(patch: pytest.MonkeyPatch) -> None:
+    """The list is asked in the claim and never again."""
+    text = load("sqlite")["sendable"].text
+    _queries(patch, "sendable", text[text.index("   AND NOT EXISTS (SELECT 1 FROM dnc") : -1])
+
+
+def do_not_call_not_asked(patch: pytest.MonkeyPatch) -> None:
+    """The list is for people to read."""
+    do_not_call_not_rechecked(patch)
+
+    async def let_pass(*_: Any) -> None: ...
+
+    due = Claims._due
+
+    async def unlisted(self: Claims, *about: Any) -> list[Row]:
+        return [{**row, "listed": 0} for row in await due(self, *about)]
+
+    patch.setattr(claims, "refuse_listed", let_pass)
+    patch.setattr(Claims, "_due", unlisted)
+
+
+def retry_not_moved_into_the_window(patch: pytest.MonkeyPatch) -> None:
+    """A retry is due when its interval is over, and whoever is due is called."""
+    closed = claims.closed
+
+    def always_open(plan: CampaignPlan, now: int, look_ahead_s: float) -> Any:
+        wait = closed(plan, now, look_ahead_s)
+        return None if wait and wait.reason is WaitReason.OUTSIDE_HOURS else wait
+
+    patch.setattr(claims, "closed", always_open)
+    patch.setattr(CampaignPlan, "open_window_keys", lambda self, at: ("",))
+    _never_void(patch)
+
+
+def callee_of_another_campaign_called_too(patch: pytest.MonkeyPatch) -> None:
+    """Each campaign looks at its own calls only."""
+    text = load("sqlite")["claim_due"].text
+    start = text.index("   AND NOT EXISTS (SELECT 1 FROM attempts a")
+    _queries(patch, "claim_due", text[start : text.index("\n", start) + 1])
+
+
+def calls_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A daemon that starts looks after its own calls only."""
+
+    async def nobody(self: Lease, first_look_s: float) -> int:
+        return 0
+
+    patch.setattr(Lease, "take_over", nobody)
+
+
+def day_of_a_number_in_utc(patch: pytest.MonkeyPatch) -> None:
+    """Daily caps start over at midnight in Greenwich."""
+    local_day = counters.local_day
+    patch.setattr(claims, "local_day", lambda zone, at: local_day("UTC", at))
+
+
+BUGS: Final = (
+    Planted("place again on doubt", frozenset({"I1", "I2"}), place_again_on_doubt),
+    Planted("reconcile too early", frozenset({"I2", "I3", "I5"}), reconcile_too_early, doubtful),
+    Planted("cap outside the transaction", frozenset({"I8"}), cap_outside_the_transaction),
+    Planted("window checked only at claim", frozenset({"I4"}), window_checked_only_at_claim,
+            hurried),
+    Planted("lost-lease write", frozenset({"I1", "I2", "I5"}), lost_lease_write, asleep),
+    Planted("callback order trusted", frozenset({"I7", "I13", "I20"}), callback_order_trusted),
+    Planted("counter lost on restart", frozenset({"I6"}), counter_lost_on_restart, scarce),
+    Planted("pause ignored in flight", frozenset({"I11"}), pause_ignored_in_flight,
+            commanded(Deed.PAUSE, Deed.RESUME)),
+    Planted("do-not-call not rechecked", frozenset({"I9"}), do_not_call_not_rechecked,
+            commanded(Deed.BLOCK)),
+    Planted("do-not-call not asked", frozenset({"I9"}), do_not_call_not_asked,
+            commanded(Deed.BLOCK)),
+    Planted("retry not moved into the window", frozenset({"I4"}), retry_not_moved_into_the_window,
+            hurried),
+    Planted("callee of another campaign", frozenset({"I2"}), callee_of_another_campaign_called_too),
+    Planted("calls forgotten at start", frozenset({"I3", "I7", "I20"}), calls_forgotten, mortal),
+    Planted("a number's day in UTC", frozenset({"I6", "I17"}), day_of_a_number_in_utc),
+)  # fmt: skip
