@@ -17,6 +17,8 @@ from dialer.errors import UsageError
 T = TypeVar("T")
 
 MS: Final = 1000
+#: A machine's clock that is off by more than this, in real seconds, was set.
+SET_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,15 @@ class TimeScale:
 
     def now_s(self) -> float:
         """The time this scale shows, in Unix seconds."""
-        return self.epoch_s + (time.time() - self.epoch_s) * self.speed
+        return self.shown_s(time.time())
+
+    def shown_s(self, real_s: float) -> float:
+        """What this scale shows at *real_s*; both are Unix seconds."""
+        return self.epoch_s + (real_s - self.epoch_s) * self.speed
 
 
 class SystemClock:
-    """The :class:`~dialer.ports.Clock` of a live process."""
+    """The :class:`~dialer.ports.Clock` of a command: the machine's."""
 
     def __init__(self, scale: TimeScale | None = None) -> None:
         self._scale = scale or TimeScale()
@@ -69,6 +75,38 @@ class SystemClock:
     def now(self) -> int:
         """UTC milliseconds."""
         return int(self._scale.now_s() * MS)
+
+
+class SteadyClock:
+    """The :class:`~dialer.ports.Clock` of a daemon: it goes on evenly when the machine's is set.
+
+    Whoever has requests on their way must not believe, from one look to the next, that an hour
+    has passed or is yet to come. A sleep of the machine counts as time; on systems whose uptime
+    stands still meanwhile it looks like a clock that was set.
+    """
+
+    def __init__(self, scale: TimeScale | None = None) -> None:
+        self._scale = scale or TimeScale()
+        self._started_s = time.time() - _uptime_s()
+
+    def now(self) -> int:
+        """UTC milliseconds."""
+        return int(self._scale.shown_s(self._started_s + _uptime_s()) * MS)
+
+    def set_by_s(self) -> float:
+        """How far the machine's clock was set ahead of this one, in real seconds; 0 if it was not.
+
+        What cannot be told from a clock that was read late, and a leap second, is followed.
+        """
+        ahead_s = time.time() - _uptime_s() - self._started_s
+        if abs(ahead_s) > SET_S:
+            return ahead_s
+        self._started_s += ahead_s
+        return 0.0
+
+
+def _uptime_s() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _ScaledSelector(selectors.DefaultSelector):

@@ -124,6 +124,7 @@ async def at_work(app: App) -> AsyncIterator[tuple[asyncio.TaskGroup, int]]:
             unfolded = await engine.calls.refold(tx)
         loops = [
             group.create_task(engine.lease.run()),
+            *((group.create_task(app.watch.run()),) if app.watch else ()),
             *(
                 group.create_task(_persistent(name, work))
                 for name, work in (

@@ -55,6 +55,7 @@ class Dispatcher:
         *,
         control_poll_s: float,
         explain_s: float,
+        fallback_s: float = FALLBACK_S,
     ) -> None:
         self._clock = clock
         self._database = database
@@ -64,6 +65,7 @@ class Dispatcher:
         self._launcher = launcher
         self._control_poll_s = control_poll_s
         self._explain_s = explain_s
+        self._fallback_s = fallback_s
         self._campaigns: dict[CampaignId, CampaignPlan] = {}
         self._ask_at: dict[CampaignId, int] = {}
         self._waits: dict[CampaignId, Wait] = {}
@@ -100,6 +102,12 @@ class Dispatcher:
             await self._batcher.apply(self._pause, [(campaign_id, why)])
         self._revision = ASK_AGAIN
         self._wake.set()
+
+    @property
+    def store_trouble(self) -> str | None:
+        """Why members cannot be claimed, when the store refused at the last try."""
+        rest = self._rest
+        return rest.detail if rest and rest.reason is WaitReason.STORE_FAILED else None
 
     def drain(self) -> None:
         """Take no more members."""
@@ -159,9 +167,10 @@ class Dispatcher:
         times = list(self._ask_at.values())
         if self._rest is not None:
             times = [self._rest.until_at or now]
-        wait_s = min((min(times) - now) / MS, FALLBACK_S) if times else FALLBACK_S
+        fallback_s = self._fallback_s
+        wait_s = min((min(times) - now) / MS, fallback_s) if times else fallback_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(FALLBACK_S if self.draining else max(wait_s, 0.001)):
+            async with asyncio.timeout(fallback_s if self.draining else max(wait_s, 0.001)):
                 await self._wake.wait()
 
     async def _round(self, asking: Sequence[CampaignPlan]) -> None:
@@ -197,7 +206,7 @@ class Dispatcher:
         if result.finished:
             log.info("campaign.completed", campaign=plan.id, name=plan.name)
         if result.wait is not None and plan.id in self._ask_at:
-            fallback_at = self._clock.now() + int(FALLBACK_S * MS)
+            fallback_at = self._clock.now() + int(self._fallback_s * MS)
             self._waits[plan.id] = result.wait
             self._ask_at[plan.id] = min(result.wait.until_at or fallback_at, fallback_at)
             if self._overtaken(plan.id, result.wait):

@@ -37,7 +37,8 @@ class Health:
                 await tx.value("revision")
         except DialerError as error:
             return error.message
-        return None
+        # On a full disk reading goes well.
+        return self._lease.trouble or self._dispatcher.store_trouble
 
     def _dispatcher_trouble(self) -> str | None:
         if self._dispatcher.draining:

@@ -37,6 +37,7 @@ class Lease:
         self.sole = sole  # a store of its own: whoever had it before is gone
         self._until_at = 0
         self.daemon_id = DaemonId(0)
+        self.trouble: str | None = None  # why the last renewal failed, which is a write like any
 
     @property
     def until_at(self) -> int:
@@ -69,6 +70,9 @@ class Lease:
             except DialerError as error:
                 # Without a valid lease nothing is sent; dialing goes on when the store is back.
                 log.warning("lease.renewal_failed", error=str(error))
+                self.trouble = error.message
+            else:
+                self.trouble = None
 
     async def renew(self) -> None:
         """Go on living; raises WrongStateError when others may have taken over meanwhile.

@@ -3,8 +3,9 @@
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -27,6 +28,21 @@ def mask(text: str) -> str:
     return _PHONE.sub(r"+\1***\3", text)
 
 
+class _Words:
+    """Standard error as logs need it: what cannot be written is lost, and nothing else is.
+
+    The disk that keeps the log may be full, or its reader gone; calls go on all the same.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure(log_format: str, level: str) -> None:
     """Set logging up for this process: words go to stderr, data never does."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
@@ -42,7 +58,7 @@ def configure(log_format: str, level: str) -> None:
             else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[Level(level)]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Words())),
         cache_logger_on_first_use=True,
     )
 

@@ -1,10 +1,8 @@
 """The daemon and its operator: commands beside it, signals to it, trouble around it."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,7 +14,7 @@ from dialer.clock import MS, real_sleep
 from dialer.rehearsal import free_port
 from tests.support.given import FIRST_PHONE
 from tests.support.promises import check_promises
-from tests.support.stage import SHORT_DOUBT, WITHIN_S, Stage
+from tests.support.stage import WITHIN_S, Stage
 
 GivenStage = Callable[..., Stage]
 
@@ -228,42 +226,6 @@ def test_a_carrier_that_refuses_us_pauses_the_campaign_and_is_quoted(
     check_promises(stage)
 
 
-# -- trouble with the database --------------------------------------------------------------------
-
-
-@contextmanager
-def held(stage: Stage) -> Iterator[None]:
-    """Somebody else has the database for themselves."""
-    with closing(sqlite3.connect(stage.rehearsal.database, isolation_level=None)) as somebody:
-        while True:
-            try:
-                somebody.execute("BEGIN IMMEDIATE")
-                break
-            except sqlite3.OperationalError:
-                real_sleep(0.001)
-        yield
-        somebody.execute("ROLLBACK")
-
-
-def test_a_daemon_outlives_a_database_that_somebody_else_holds(given_stage: GivenStage) -> None:
-    stage = given_stage(speed=100, busy_timeout_s="20", **SHORT_DOUBT)  # 0.2 s of ours
-    stage.given_campaign(
-        contacts=40, numbers=2, call_interval_s=0, completion_timeout_s=5, max_retries=0
-    )
-    stage.carrier("--cps", "1000")
-    stage.daemon()
-    stage.until_accepted(10)
-
-    with held(stage):
-        stage.until(lambda: "claim.failed" in stage.events())
-        before = stage.accepted()
-        real_sleep(0.3)
-        assert stage.accepted() == before, "an intent that is not durable was sent"
-
-    stage.until_over()
-    check_promises(stage)
-
-
 # -- what cannot be done is refused, in words and by number ---------------------------------------
 
 
@@ -334,7 +296,7 @@ def test_what_a_campaigns_state_does_not_allow_is_refused_with_the_way_out(runni
 
 
 def test_a_command_waits_for_the_database_only_as_long_as_it_was_told(running: Stage) -> None:
-    with held(running):
+    with running.held():
         refused = running.cli.set(busy_timeout_s="0.2")("campaign", "start", "Renewals", "--json")
 
     assert refused.code == 1

@@ -48,3 +48,13 @@ async def test_a_daemon_that_drains_says_so(store: str, database: AnyDatabase) -
         checks = await health_of(daemon).checks()
 
     assert checks["dispatcher"] == "draining"
+
+
+async def test_a_database_that_can_be_read_and_not_written_is_no_good(
+    store: str, database: AnyDatabase
+) -> None:
+    async with daemon_on(store, database) as daemon:
+        daemon.engine.lease.trouble = "the disk is full"
+        checks = await health_of(daemon).checks()
+
+    assert checks["database"] == "the disk is full"

@@ -736,5 +736,6 @@ async def test_a_database_that_fails_is_a_reason_not_to_dial(
 
     assert "claim.failed" in [entry["event"] for entry in logs]
     assert waiting == [(WaitReason.STORE_FAILED, 1, NOW + SECOND, "the disk is full")]
+    assert daemon.engine.dispatcher.store_trouble == "the disk is full"
     assert daemon.carrier.orders == []
     assert len(failures) == 1

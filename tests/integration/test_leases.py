@@ -45,7 +45,7 @@ async def given_lease(
 
 
 async def given_claims(
-    database: AnyDatabase, clock: SetClock, lease: Lease, count: int = 3
+    database: Database, clock: SetClock, lease: Lease, count: int = 3
 ) -> list[Claim]:
     """Claims of the daemon that holds *lease*."""
     campaign = await given_campaign(
@@ -186,9 +186,10 @@ def test_a_renewal_that_fails_is_repeated_while_the_lease_lasts() -> None:
         return lease
 
     with capture_logs() as logs:
-        virtual.run(main())
+        lease = virtual.run(main())
 
     assert [entry["event"] for entry in logs] == ["lease.renewal_failed"] * 2
+    assert lease.trouble is None  # any more
     assert database.asked == 1 + 14  # every four seconds
 
 
@@ -203,9 +204,10 @@ def test_without_a_lease_nothing_is_sent_and_the_daemon_lives_on() -> None:
         return lease
 
     with capture_logs() as logs:
-        virtual.run(main())
+        lease = virtual.run(main())
 
     assert {entry["event"] for entry in logs} == {"lease.renewal_failed"}
+    assert lease.trouble == "locked by a backup"
 
 
 # -- taking over ---------------------------------------------------------------------------------
@@ -315,7 +317,7 @@ async def heir(store: str, database: AnyDatabase) -> AsyncIterator[Daemon]:
 async def given_inheritance(heir: Daemon, *, sole: bool = False) -> Claim:
     """A claim of a daemon that was believed dead, in the hands of *heir*."""
     gone = await given_lease(heir.database, heir.clock)
-    (claim,) = await given_claims(heir.engine.database, heir.clock, gone, 1)
+    (claim,) = await given_claims(heir.database, heir.clock, gone, 1)
     heir.clock.pass_s(11)
     heir.engine.lease._until_at = 2 * NOW  # renewed all the time
     assert await heir.engine.lease.take_over(FIRST_LOOK_S) == 1

@@ -6,10 +6,10 @@ import random
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import asyncpg
 
@@ -19,9 +19,30 @@ from dialer.model import CampaignId
 from dialer.rehearsal import HOST, Process, Rehearsal, free_port
 from dialer.store.opening import opened
 from tests.support.cli import Cli
-from tests.support.given import given_campaign
+from tests.support.given import given_campaign, given_members
 
 T = TypeVar("T")
+
+
+class Running(Protocol):
+    """A process, however it was started; as :class:`subprocess.Popen` has it."""
+
+    @property
+    def args(self) -> Any: ...
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+
+Started = TypeVar("Started", bound=Running)
 
 #: How often a condition is looked at, and how long at the most, in real seconds.
 POLL_S: Final = 0.02
@@ -52,7 +73,7 @@ class Stage:
         ours = self.rehearsal.environment().items()
         self.cli = Cli(folder, {name: value for name, value in ours if name.startswith("DIALER_")})
         self._stack = ExitStack()
-        self._alive: set[Process] = set()
+        self._alive: set[Running] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +86,7 @@ class Stage:
         """End what is still running; what it is doing is of no use to anybody."""
         for process in self._alive:
             process.kill()
+            process.wait()
         self._alive.clear()
         self._stack.close()
 
@@ -75,18 +97,32 @@ class Stage:
 
         async def give() -> CampaignId:
             async with opened(self.database, random.Random(1), busy_timeout_s=10) as database:
-                return await given_campaign(database, now=self.clock.now(), **fields)
+                return await given_campaign(database, **{"now": self.clock.now(), **fields})
 
         return asyncio.run(give())
 
+    def add_members(self, campaign_id: CampaignId, count: int) -> None:
+        """Import further contacts; the first ones were given with the campaign."""
+
+        async def give() -> None:
+            async with (
+                opened(self.database, random.Random(1), busy_timeout_s=10) as database,
+                database.write() as tx,
+            ):
+                first = self.value("SELECT max(id) FROM contacts") + 1
+                now = self.clock.now()
+                await given_members(tx, campaign_id, count, now=now, first=first)
+
+        asyncio.run(give())
+
     def carrier(self, *flags: str) -> Process:
         """Start the carrier simulator; it is listening when this returns."""
-        return self._started(self._stack.enter_context(self.rehearsal.carrier(*flags)))
+        return self.watched(self._stack.enter_context(self.rehearsal.carrier(*flags)))
 
     def daemon(self, port: int | None = None, log: str = "daemon.log") -> Process:
         """Start a daemon and return at once."""
         at = self.port if port is None else port
-        return self._started(self._stack.enter_context(self.rehearsal.daemon(at, log)))
+        return self.watched(self._stack.enter_context(self.rehearsal.daemon(at, log)))
 
     def ready_daemon(self, port: int | None = None, log: str = "daemon.log") -> Process:
         """Start a daemon and wait until it says that it can work."""
@@ -94,25 +130,39 @@ class Stage:
         self.until(lambda: self.troubles(port) == {})
         return process
 
-    def kill(self, process: Process) -> None:
+    def kill(self, process: Running) -> None:
         """End a process as a power cut would."""
         self._alive.discard(process)
         process.kill()
         process.wait()
 
-    def end(self, process: Process, within_s: float = WITHIN_S) -> int:
+    def end(self, process: Running, within_s: float = WITHIN_S) -> int:
         """Ask a process to end and return its exit code."""
         self._alive.discard(process)
         process.terminate()
         return process.wait(within_s)
 
-    def expect_end(self, process: Process) -> None:
+    def expect_end(self, process: Running) -> None:
         """The end of *process* is no surprise from here on."""
         self._alive.discard(process)
 
-    def _started(self, process: Process) -> Process:
+    def watched(self, process: Started) -> Started:
+        """*process* ends with the stage, and must not end by itself before."""
         self._alive.add(process)
         return process
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Somebody else has the database for themselves."""
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as somebody:
+            while True:
+                try:
+                    somebody.execute("BEGIN IMMEDIATE")
+                    break
+                except sqlite3.OperationalError:
+                    real_sleep(0.001)
+            yield
+            somebody.execute("ROLLBACK")
 
     # -- what can be seen ------------------------------------------------------------------------
 
@@ -171,9 +221,13 @@ class Stage:
         return truth.read_bytes().count(ACCEPTED) if truth.exists() else 0
 
     def log(self, name: str = "daemon.log") -> list[dict[str, Any]]:
-        """What a daemon has said, line by line; what is no JSON is left out."""
-        lines = (self.rehearsal.folder / name).read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        """What a daemon has said, line by line; what is no JSON, or half of it, is left out."""
+        said: list[dict[str, Any]] = []
+        path = self.rehearsal.folder / name
+        for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+            with suppress(ValueError):
+                said.append(json.loads(line))
+        return said
 
     def events(self, name: str = "daemon.log") -> list[str]:
         """The names of what a daemon has said."""
