@@ -16,8 +16,8 @@ from dialer.carrier_sim.faults import Fault
 from dialer.carrier_sim.profiles import PROFILES, SCRIPTED
 from dialer.model import AmdMode, OnMachine
 from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.spells import opening_spells
 from dialer.simulation.weather import DiskFault, Stall, WireFault
-from dialer.timezones import zone
 from rotation.strategies import Strategy
 
 MS: Final = 1000
@@ -64,10 +64,6 @@ FREQUENT: Final[Mapping[str, float]] = {
 RARE_SHARE: Final = 0.2
 #: How often a kind is absent, rare or frequent in a run.
 SWARM: Final = (0.5, 0.25, 0.25)
-
-#: Spells of opening hours, and the minutes of a day.
-SPELLS: Final = 6
-MIDNIGHT: Final = 24 * 60
 
 #: First calls are made within a time like these, in seconds; so deeds are done early, mostly.
 BUSY_S: Final = (30.0, 8.0)
@@ -180,7 +176,7 @@ def _campaigns(rng: Random, people: int, numbers: int, start_at: int) -> list[Ca
             people=sorted(rng.sample(everybody, rng.randint(1, people))),
             numbers=sorted(rng.sample(range(numbers), rng.randint(1, numbers))),
             zone=(zone_name := rng.choice(ZONES)),
-            hours=_hours(rng, start_at, zone_name),
+            hours=opening_spells(rng, start_at, zone_name),
             fields=_fields(rng),
         )
         for index in range(rng.choice((1, 1, 1, 2, 2, 3)))
@@ -210,29 +206,6 @@ def _fields(rng: Random) -> dict[str, Any]:
         "retry_intervals_s": (rng.choice((20, 60, 120)),),
         "completion_timeout_s": rng.choice((0, 5, 30)),
     }
-
-
-def _hours(rng: Random, start_at: int, zone_name: str) -> str | None:
-    """Short spells of open and closed, so that a run meets many edges without a night."""
-    if rng.random() < 0.5:
-        return None
-    start = datetime.fromtimestamp(start_at / MS, UTC).astimezone(zone(zone_name))
-    open_min, closed_min = rng.randint(5, 25), rng.randint(1, 8)
-    first = start.hour * 60 + start.minute - rng.randint(0, open_min)
-    edges = [first + n * (open_min + closed_min) for n in range(SPELLS)]
-    spells = [(at, at + open_min) for at in edges if 1 < at < MIDNIGHT - open_min - 1]
-    return "daily " + ",".join(f"{_clock(a)}-{_clock(b)}" for a, b in _with_the_rest(spells))
-
-
-def _with_the_rest(spells: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Open for the rest of the day as well: a run that takes long shall not wait for tomorrow."""
-    if not spells:
-        return [(0, MIDNIGHT)]
-    return [(0, spells[0][0] - 1), *spells, (spells[-1][1] + 1, MIDNIGHT)]
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _rates(rng: Random) -> dict[str, float]:

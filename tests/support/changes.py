@@ -21,6 +21,7 @@ from dialer.store.postgres import PostgresDatabase, PostgresTx
 from dialer.store.sqlite import SqliteDatabase, SqliteTx
 
 Crumb = Callable[[str], None]
+FALLEN: Final = "-- the blow"
 
 PAGE: Final = 4096
 #: SQLite's own default.
@@ -39,68 +40,80 @@ class Crumbs:
 
     A step is what can be seen from outside: a commit that is about to happen or has happened,
     named by its first write, and a request to the carrier, wanted, sent or answered. Only those
-    whose names begin with *kind* count.
+    whose names begin with *kind* count. With *at_rest* the blow waits for one at which nothing is
+    being written.
     """
 
     path: Path
     last: int | None = None
     kind: str = ""
     blow: signal.Signals = signal.SIGKILL
+    at_rest: bool = False
 
     def __call__(self) -> None:
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        counted = 0
+        transactions = _Transactions()
+        counted, fallen = 0, False
 
         def crumb(step: str) -> None:
-            nonlocal counted
+            nonlocal counted, fallen
             os.write(file, f"{step}\n".encode())
-            if step.startswith(self.kind):
-                counted += 1
-                if counted == self.last:
-                    os.kill(os.getpid(), self.blow)
+            counted += step.startswith(self.kind)
+            due = self.last is not None and counted >= self.last and not fallen
+            if due and not (self.at_rest and transactions.open):
+                fallen = True
+                os.write(file, f"{FALLEN}\n".encode())
+                os.kill(os.getpid(), self.blow)
 
-        _around_commits(crumb)
+        transactions.note_in(crumb)
         _around_requests(crumb)
 
     def steps(self) -> list[str]:
         """Those the daemon has taken so far, in order."""
-        return self.path.read_text().splitlines() if self.path.exists() else []
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        return [line for line in lines if line != FALLEN]
 
     def fallen(self) -> bool:
         """Whether the daemon has come to its last step."""
-        return sum(step.startswith(self.kind) for step in self.steps()) == self.last
+        return self.path.exists() and FALLEN in self.path.read_text().splitlines()
 
 
-def _around_commits(crumb: Crumb) -> None:
-    for database, tx in ((SqliteDatabase, SqliteTx), (PostgresDatabase, PostgresTx)):
-        writes: list[str] = []  # of the one transaction that is open
-        _noting(writes, tx, "run")
-        _noting(writes, tx, "many")
-        put(database, "write", _write_with_crumbs(database.write, writes, crumb))
+class _Transactions:
+    """Those that write, on either database; SQLite has one at a time, PostgreSQL hardly more."""
 
+    def __init__(self) -> None:
+        self.open = 0
+        self._writes: list[str] = []
 
-def _write_with_crumbs(whole: Any, writes: list[str], crumb: Crumb) -> Any:
-    @asynccontextmanager
-    async def write(self: object) -> AsyncIterator[Any]:
-        async with whole(self) as tx:
-            writes.clear()
-            yield tx
-            name = writes[0] if writes else "nothing"
-            crumb(f"commit {name}")
-        crumb(f"committed {name}")
+    def note_in(self, crumb: Crumb) -> None:
+        for database, tx in ((SqliteDatabase, SqliteTx), (PostgresDatabase, PostgresTx)):
+            put(tx, "run", self._noted(tx.run))
+            put(tx, "many", self._noted(tx.many))
+            put(database, "write", self._write(database.write, crumb))
 
-    return write
+    def _noted(self, whole: Any) -> Any:
+        async def noted(tx: object, query: str, *rows: Any, **params: Any) -> Any:
+            if all(rows):  # writing no rows is nothing
+                self._writes.append(query)
+            return await whole(tx, query, *rows, **params)
 
+        return noted
 
-def _noting(writes: list[str], tx: type, method: str) -> None:
-    whole = getattr(tx, method)
+    def _write(self, whole: Any, crumb: Crumb) -> Any:
+        @asynccontextmanager
+        async def write(database: object) -> AsyncIterator[Any]:
+            self.open += 1
+            try:
+                async with whole(database) as tx:
+                    self._writes.clear()
+                    yield tx
+                    name = self._writes[0] if self._writes else "nothing"
+                    crumb(f"commit {name}")
+            finally:
+                self.open -= 1
+            crumb(f"committed {name}")
 
-    async def noted(self: object, query: str, *rows: Any, **params: Any) -> Any:
-        if all(rows):  # writing no rows is nothing
-            writes.append(query)
-        return await whole(self, query, *rows, **params)
-
-    put(tx, method, noted)
+        return write
 
 
 def _around_requests(crumb: Crumb) -> None:

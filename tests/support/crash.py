@@ -73,7 +73,7 @@ class Lives:
         self._stage.expect_end(daemon)
         with suppress(TimeoutExpired):
             daemon.wait(aim.within_s)
-        daemon.kill()
+        self._stage.kill(daemon)
         assert daemon.wait() == -signal.SIGKILL, "ended by itself"
         self.last_steps[(crumbs.steps() or ["nothing"])[-1]] += 1
 

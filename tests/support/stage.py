@@ -73,7 +73,8 @@ class Stage:
         ours = self.rehearsal.environment().items()
         self.cli = Cli(folder, {name: value for name, value in ours if name.startswith("DIALER_")})
         self._stack = ExitStack()
-        self._alive: set[Running] = set()
+        self._cast: set[Running] = set()  # everybody who was started here
+        self._alive: set[Running] = set()  # those who must not end by themselves
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +85,11 @@ class Stage:
 
     def close(self) -> None:
         """End what is still running; what it is doing is of no use to anybody."""
-        for process in self._alive:
-            process.kill()
-            process.wait()
+        for process in self._cast:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self._cast.clear()
         self._alive.clear()
         self._stack.close()
 
@@ -133,6 +136,7 @@ class Stage:
     def kill(self, process: Running) -> None:
         """End a process as a power cut would."""
         self._alive.discard(process)
+        self._cast.discard(process)
         process.kill()
         process.wait()
 
@@ -148,6 +152,7 @@ class Stage:
 
     def watched(self, process: Started) -> Started:
         """*process* ends with the stage, and must not end by itself before."""
+        self._cast.add(process)
         self._alive.add(process)
         return process
 
