@@ -62,7 +62,7 @@ def deck_from(
     times: Iterator[int],
     rng: Random,
 ) -> Deck:
-    """Call *people* in turn, under *setup*, at *times* (UTC ms): who answers depends on the hour."""
+    """Call *people* in turn, under *setup*, at *times* (UTC ms): who answers depends on when."""
     classes: list[list[Card]] = [[] for _ in range(CLASSES)]
     for n in range(PEOPLE):
         # Somebody who is called twice is another person the second time.
