@@ -113,6 +113,7 @@ def engine_from(
             look_ahead_s=settings.look_ahead_s,
             patience_s=settings.patience_s,
             answer_s=settings.request_timeout_s + settings.accept_bound_s,
+            accept_bound_s=settings.accept_bound_s,
         ),
     )
     launcher = Launcher(
@@ -132,6 +133,7 @@ def engine_from(
         plans,
         claims,
         launcher,
+        lease,
         control_poll_s=settings.control_poll_s,
         explain_s=settings.explain_s,
         fallback_s=fallback_s,

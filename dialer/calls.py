@@ -57,9 +57,19 @@ class CallTimes:
     quarantine_s: float  # before a member is called again whose daemon was believed dead
 
     @property
+    def ask_s(self) -> float:
+        """So long after an intent whoever is awake knows whether there was an answer."""
+        return self.leave_bound_s + self.request_timeout_s
+
+    @property
     def first_look_s(self) -> float:
         """So long after an intent the carrier cannot accept its request any more."""
-        return self.leave_bound_s + self.request_timeout_s + self.accept_bound_s
+        return self.ask_s + self.accept_bound_s
+
+    @property
+    def settled_s(self) -> float:
+        """So long after a request left the carrier's list shows its call, if there is one."""
+        return self.accept_bound_s + self.list_bound_s
 
     @property
     def last_look_s(self) -> float:
@@ -231,7 +241,7 @@ class Calls:
             if record.state is AttemptState.INTENT:  # a callback may have beaten us to it
                 record.advance(AttemptEvent.DOUBT)
                 record.detail = why
-                record.check_at = self._first_look_at(record.intent_at)
+                record.check_at = self._first_look_at(record.intent_at, now)
                 log.warning("call.doubted", attempt=record.id, why=why)
         await self._attempts.save(tx, records.values(), now)
         return [None] * len(ops)
@@ -287,8 +297,13 @@ class Calls:
 
     # -- moves -----------------------------------------------------------------------------------
 
-    def _first_look_at(self, intent_at: int) -> int:
-        return intent_at + int(self._times.first_look_s * MS)
+    def _first_look_at(self, intent_at: int, now: int) -> int:
+        """When to look for a call in doubt. A doubt that comes late may be that of a request which
+        has just left: whoever asked was asleep."""
+        in_time = now <= intent_at + int(self._times.ask_s * MS)
+        if in_time:
+            return intent_at + int(self._times.first_look_s * MS)
+        return now + int(self._times.settled_s * MS)
 
     async def _without_call(
         self,

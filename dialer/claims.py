@@ -44,7 +44,7 @@ from dialer.states import (
 from rotation.caller import CallerId
 from rotation.pool import Pool
 
-#: The window must stay open for the ring time and this much more.
+#: The window must stay open for the ring time, or the carrier's bound, and this much more.
 CLOSING_GUARD_S: Final = 5.0
 #: A callee whose other attempt is open is asked about again after this.
 ASK_AGAIN_S: Final = 1.0
@@ -74,6 +74,7 @@ class ClaimTimes:
 
     look_ahead_s: float  # slots are reserved so far ahead: the lanes stay full between claims
     patience_s: float  # an order that did not leave so long after its slot is void
+    accept_bound_s: float  # A1: a request that left is accepted within this, or never
     answer_s: float  # by then the carrier's answer to an order is recorded, or was lost
 
 
@@ -149,7 +150,7 @@ class Claims:
         row = await tx.row("claim_campaign", campaign_id=plan.id)
         if row is None or row["revision"] != plan.revision:
             return ClaimResult((), stale=True), account_next_us
-        if wait := closed(plan, now, self._times.look_ahead_s):
+        if wait := closed(plan, now, self._times):
             return await self._held(tx, plan, wait, now), account_next_us
         live = await tx.rows("live_calls")
         room = self._room(plan, live, request.limit)
@@ -306,7 +307,7 @@ class Claims:
             send_at = start_us // MS
             void_at = min(
                 send_at + int(self._times.patience_s * MS),
-                closes_at - int((plan.ring_timeout_s + CLOSING_GUARD_S) * MS),
+                closes_at - int(closing_s(plan, self._times) * MS),
                 caller.day_ends_at,  # the call counts for the day it was claimed on
             )
             claims.append(
@@ -403,7 +404,13 @@ def _caller(row: Row, calls_today: int, live_calls: int, day_ends_at: int) -> Ca
     )
 
 
-def closed(plan: CampaignPlan, now: int, look_ahead_s: float) -> Wait | None:
+def closing_s(plan: CampaignPlan, times: ClaimTimes) -> float:
+    """So long before the end of a window no request may leave any more: the carrier may take its
+    time to accept it, and the callee to answer."""
+    return max(plan.ring_timeout_s, times.accept_bound_s) + CLOSING_GUARD_S
+
+
+def closed(plan: CampaignPlan, now: int, times: ClaimTimes) -> Wait | None:
     """What keeps the whole campaign from calling at *now*, if anything does."""
     if plan.status is not CampaignStatus.ACTIVE:
         reason = WaitReason.PAUSED if plan.status is CampaignStatus.PAUSED else WaitReason.ENDED
@@ -412,7 +419,7 @@ def closed(plan: CampaignPlan, now: int, look_ahead_s: float) -> Wait | None:
         return Wait(WaitReason.NOT_STARTED, plan.start_at)
     if not plan.hours.is_open(now):
         return Wait(WaitReason.OUTSIDE_HOURS, plan.hours.next_open(now))
-    needed_ms = int((plan.ring_timeout_s + CLOSING_GUARD_S + look_ahead_s) * MS)
+    needed_ms = int((closing_s(plan, times) + times.look_ahead_s) * MS)
     closes_at = plan.hours.open_until(now)
     if closes_at - now < needed_ms:
         return Wait(WaitReason.OUTSIDE_HOURS, plan.hours.next_open(closes_at), "closing")

@@ -117,7 +117,7 @@ async def at_work(app: App) -> AsyncIterator[tuple[asyncio.TaskGroup, int]]:
     Gives the group they run in, and how much news an earlier process had left unfolded.
     """
     engine = app.engine
-    await engine.lease.take_over(engine.times.first_look_s)
+    await engine.lease.take_over(engine.times.first_look_s, engine.times.settled_s)
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(engine.batcher.run())
         async with engine.database.read() as tx:
@@ -180,7 +180,7 @@ async def _adopt(engine: Engine, settings: Settings) -> None:
     """Where several daemons share a store, look after those that are gone."""
     while not engine.lease.sole:
         await asyncio.sleep(settings.lease_s / 2)
-        await engine.lease.take_over(engine.times.first_look_s)
+        await engine.lease.take_over(engine.times.first_look_s, engine.times.settled_s)
 
 
 async def drain(app: App, hurry: asyncio.Event) -> None:

@@ -20,6 +20,7 @@ from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult, Claims, Wait
 from dialer.errors import DialerError
 from dialer.launcher import Launcher
+from dialer.leases import Lease
 from dialer.model import CampaignId, WaitReason
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Database, Tx
@@ -52,6 +53,7 @@ class Dispatcher:
         plans: Plans,
         claims: Claims,
         launcher: Launcher,
+        lease: Lease,
         *,
         control_poll_s: float,
         explain_s: float,
@@ -63,6 +65,7 @@ class Dispatcher:
         self._plans = plans
         self._claims = claims
         self._launcher = launcher
+        self._lease = lease
         self._control_poll_s = control_poll_s
         self._explain_s = explain_s
         self._fallback_s = fallback_s
@@ -157,6 +160,11 @@ class Dispatcher:
             if now < (self._rest.until_at or 0):
                 return []
             self._rest = None
+        if not self._lease.valid():
+            # What was claimed now would have to be given back at once, again and again.
+            until_at = now + int(STORE_REST_S * MS)
+            self._rest = Wait(WaitReason.STORE_FAILED, until_at, "the lease is not renewed")
+            return []
         ready = [plan for plan in self._campaigns.values() if self._ask_at[plan.id] <= now]
         # Whoever was served longest ago comes first, so that a shared limit starves nobody.
         return sorted(ready, key=lambda plan: self._served.get(plan.id, 0))

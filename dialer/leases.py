@@ -93,13 +93,18 @@ class Lease:
             )
         self._until_at = until_at
 
-    async def take_over(self, first_look_s: float) -> int:
-        """Adopt the open attempts of daemons that are gone; returns how many."""
+    async def take_over(self, first_look_s: float, settled_s: float = 0.0) -> int:
+        """Adopt the open attempts of daemons that are gone; returns how many.
+
+        Those in doubt are looked for *first_look_s* after their intent and not before *settled_s*
+        have passed: their daemon may have sent them in its last moment.
+        """
         now = self._clock.now()
         params = {
             "owner": self.daemon_id,
             "now": now,
             "first_look_ms": int(first_look_s * MS),
+            "settled_at": now + int(settled_s * MS),
         }
         async with self._database.write() as tx:
             adopted = await tx.run("adopt_from_ended", **params)

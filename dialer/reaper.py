@@ -175,17 +175,28 @@ class Reaper:
             await self._calls.adopt(row["id"], first.sid)
             await self._report(row["id"], first)
             return
-        last_look_at = row["intent_at"] + int(self._times.last_look_s * MS)
+        last_look_at = row["intent_at"] + int(self._last_look_s(row) * MS)
         if self._clock.now() < last_look_at:
             postponed = {"id": row["id"], "check_at": last_look_at}
             await self._batcher.apply(self._write_postponed, [postponed])
             return
         await self._batcher.apply(self._calls.absent, [row["id"]])
 
+    def _last_look_s(self, row: Row) -> float:
+        """So long after its intent an attempt in doubt is a call, or never will be one.
+
+        The daemon it was taken over from may only have been asleep, for up to the quarantine, and
+        its request may leave when it wakes. Until then the attempt stays open, so that nobody
+        dials its callee, in whatever campaign.
+        """
+        if row["taken_over_at"] is None:
+            return self._times.last_look_s
+        return max(self._times.last_look_s, self._times.quarantine_s + self._times.list_bound_s)
+
     async def _strangers(self, row: Row) -> list[CarrierCall]:
         """Calls between the two numbers, of that time, that no attempt claims yet."""
         since_at = row["intent_at"] - SKEW_S * MS
-        until_at = row["intent_at"] + int((self._times.last_look_s + SKEW_S) * MS)
+        until_at = row["intent_at"] + int((self._last_look_s(row) + SKEW_S) * MS)
         listed = await self._carrier.find(row["phone"], row["from_"], since_at)
         async with self._database.read() as tx:
             known = {each["sid"] for each in await tx.rows("known_sids", phone=row["phone"])}

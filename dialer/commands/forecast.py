@@ -91,7 +91,7 @@ def _snapshot(settings: "Settings", name: str, changes: "Changes") -> "Snapshot"
     import asyncio
 
     from dialer.clock import SystemClock
-    from dialer.forecast.snapshot import take
+    from dialer.forecast.reading import take
     from dialer.ports import Tx
     from dialer.randomness import system_rng
     from dialer.store.viewing import view

@@ -5,7 +5,7 @@ from typing import Any
 from dialer.commands.console import iso
 from dialer.forecast.assumptions import assumptions
 from dialer.forecast.forecasting import Forecast, Variant
-from dialer.forecast.summary import Band, Day, Load, Summary, beyond
+from dialer.forecast.summary import Band, Day, Load, Summary, certainty
 
 
 def as_json(forecast: Forecast) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def as_json(forecast: Forecast) -> dict[str, Any]:
         },
         "seed": forecast.options.seed,
         "runs": forecast.runs,
-        "runs_in_band": forecast.runs - 2 * beyond(forecast.runs),
+        "band": round(certainty(forecast.runs), 3),
         "people_per_person": forecast.factor,
         "days": forecast.options.days,
         "rates": {

@@ -12,7 +12,7 @@ from dialer.commands.forecast_json import clock_time
 from dialer.commands.forecast_plot import plot
 from dialer.forecast.assumptions import assumptions
 from dialer.forecast.forecasting import Forecast, Variant
-from dialer.forecast.summary import Band, Summary, beyond
+from dialer.forecast.summary import Band, Summary, certainty
 from dialer.timezones import zone
 
 MS: Final = 1000
@@ -54,8 +54,7 @@ def show(forecast: Forecast) -> None:
 
 
 def _band_name(runs: int) -> str:
-    inside = runs - 2 * beyond(runs)
-    return "the only run" if runs == 1 else f"{inside} of {runs} runs"
+    return "" if runs == 1 else f"{certainty(runs):.0%} band"
 
 
 def _row(forecast: Forecast, variant: Variant) -> list[str]:
@@ -67,7 +66,7 @@ def _row(forecast: Forecast, variant: Variant) -> list[str]:
     return [
         variant.name,
         _finish(summary.finish.middle, forecast),
-        _between(summary.finish, forecast),
+        "" if forecast.runs == 1 else _between(summary.finish, forecast),
         _count(summary.calls),
         _count(summary.reached),
         f"{never / people:.1%}",

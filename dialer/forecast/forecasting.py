@@ -7,10 +7,11 @@ from typing import Final, Protocol
 
 from dialer.carrier_sim.chance import stream
 from dialer.carrier_sim.profiles import DEFAULT_PROFILE, Profile, profile_named
-from dialer.forecast import history, profile
+from dialer.forecast import history
 from dialer.forecast.cards import Deck
 from dialer.forecast.obstacles import obstacle
 from dialer.forecast.problem import LOOK_AHEAD_MS, Problem, scaled
+from dialer.forecast.profile import Callees
 from dialer.forecast.scale import open_times
 from dialer.forecast.snapshot import Setup, Snapshot
 from dialer.forecast.summary import Summary, summarize
@@ -138,8 +139,8 @@ class Forecaster:
             return history.deck_from(snapshot.history).cut(setup.campaign.ring_timeout_s)
         rng = stream(self._options.seed, "forecast", "ahead")
         times = open_times(setup.hours(public_holidays), snapshot.at, LOOK_AHEAD_MS, rng)
-        people, agent = snapshot.members, snapshot.agent
-        return profile.deck_from(self._profile, people, setup, agent, times, rng)
+        callees = Callees(self._profile, setup, snapshot.agent, times, rng)
+        return callees.deck(snapshot.members)
 
     def _factor(self, calls: float) -> float:
         """How many people one of them represents where so many calls are ahead."""

@@ -8,12 +8,12 @@ calls of one's own would be.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Final
 
 from amd.verdict import Verdict, carrier_verdict
-from dialer.campaigns import NewCampaign
 from dialer.carrier_sim.hearing import AmdOrder, hear
 from dialer.carrier_sim.profiles import CallPlan, Dial, Fate, Profile, plan_call
 from dialer.carrier_sim.twiml import WORDS_PER_S
@@ -54,82 +54,75 @@ _ANSWERED: Final = {
 }
 
 
-def deck_from(
-    profile: Profile,
-    people: Sequence[Member],
-    setup: Setup,
-    agent: Agent,
-    times: Iterator[int],
-    rng: Random,
-) -> Deck:
-    """Call *people* in turn, under *setup*, at *times* (UTC ms): who answers depends on when."""
-    classes: list[list[Card]] = [[] for _ in range(CLASSES)]
-    for n in range(PEOPLE):
-        # Somebody who is called twice is another person the second time.
-        seed, member = rng.getrandbits(32), people[n % len(people)]
-        for calls_before, card in enumerate(_life(profile, seed, member, setup, agent, times, rng)):
-            classes[class_of(calls_before)].append(card)
-    for kind, cards in enumerate(classes):
-        cards.extend(() if cards else classes[kind - 1])
-    return Deck(classes)
+@dataclass(frozen=True, slots=True)
+class Callees:
+    """The simulator's model of callees, called under a setup by an agent at *times* (UTC ms)."""
 
+    profile: Profile
+    setup: Setup
+    agent: Agent
+    times: Iterator[int]
+    rng: Random
 
-def _life(
-    profile: Profile,
-    seed: int,
-    member: Member,
-    setup: Setup,
-    agent: Agent,
-    times: Iterator[int],
-    rng: Random,
-) -> Iterator[Card]:
-    """The calls of one callee until nobody calls any more."""
-    zone_name = zone_of(member.phone)
-    for calls_before in range(CLASSES):
-        at = next(times)
-        hour = datetime.fromtimestamp(at / MS, zone(zone_name)).hour if zone_name else None
-        ring_timeout_s = setup.campaign.ring_timeout_s
-        from_ = rng.choice(setup.numbers).phone
-        dial = Dial(member.phone, from_, ring_timeout_s, calls_before, local_hour=hour)
-        card = _card(plan_call(profile, seed, dial), profile, setup, agent, rng)
-        yield card
-        if FINAL[card.outcome]:
-            return
+    def deck(self, people: Sequence[Member]) -> Deck:
+        """Call *people* in turn; who answers depends on the hour of the day where they live."""
+        classes: list[list[Card]] = [[] for _ in range(CLASSES)]
+        for n in range(PEOPLE):
+            for calls_before, card in enumerate(self._life(people[n % len(people)].phone)):
+                classes[class_of(calls_before)].append(card)
+        for kind, cards in enumerate(classes):
+            cards.extend(() if cards else classes[kind - 1])
+        return Deck(classes)
 
+    def _life(self, phone: str) -> Iterator[Card]:
+        """The calls of one callee until nobody calls any more."""
+        seed = self.rng.getrandbits(32)  # whose number comes up twice is another person then
+        zone_name, ring_timeout_s = zone_of(phone), self.setup.campaign.ring_timeout_s
+        for calls_before in range(CLASSES):
+            at = next(self.times)
+            hour = datetime.fromtimestamp(at / MS, zone(zone_name)).hour if zone_name else None
+            from_ = self.rng.choice(self.setup.numbers).phone
+            dial = Dial(phone, from_, ring_timeout_s, calls_before, local_hour=hour)
+            card = self._card(plan_call(self.profile, seed, dial))
+            yield card
+            if FINAL[card.outcome]:
+                return
 
-def _card(plan: CallPlan, profile: Profile, setup: Setup, agent: Agent, rng: Random) -> Card:
-    """What the engine will make of a call that goes as planned."""
-    ring_s = TRAVEL_S + plan.setup_s + plan.post_dial_s + plan.ring_s
-    if not plan.answered:
-        code = NO_SUCH_NUMBER if plan.fate is Fate.INVALID else None
-        return Card(_UNANSWERED[plan.fate], ring_s, error_code=code)
-    campaign = setup.campaign
-    says_s, message_s = _script_s(agent, campaign)
-    line_s = min(plan.on_line_s, says_s)
-    if campaign.amd is AmdMode.OFF:
-        return Card(Outcome.HUMAN, ring_s, line_s)
-    leaves_message = campaign.on_machine is OnMachine.LEAVE_MESSAGE
-    order = AmdOrder(detect_message_end=leaves_message, asynchronous=True)
-    heard = hear(plan, order, profile.amd, rng)
-    if heard.after_s > line_s:  # the call ends before anybody knows: that counts as a person
-        return Card(Outcome.HUMAN, ring_s, line_s)
-    outcome = _ANSWERED[carrier_verdict(heard.answered_by)]
-    if outcome is Outcome.FAX or (outcome is Outcome.MACHINE and _hangs_up(campaign)):
-        line_s = min(line_s, heard.after_s + HANG_UP_S)
-    elif outcome is Outcome.MACHINE and leaves_message:
-        line_s = min(plan.on_line_s, heard.after_s + message_s)
-    return Card(outcome, ring_s, line_s)
+    def _card(self, plan: CallPlan) -> Card:
+        """What the engine will make of a call that goes as planned."""
+        ring_s = TRAVEL_S + plan.setup_s + plan.post_dial_s + plan.ring_s
+        if not plan.answered:
+            code = NO_SUCH_NUMBER if plan.fate is Fate.INVALID else None
+            return Card(_UNANSWERED[plan.fate], ring_s, error_code=code)
+        campaign = self.setup.campaign
+        line_s = min(plan.on_line_s, self._script_s())
+        if campaign.amd is AmdMode.OFF:
+            return Card(Outcome.HUMAN, ring_s, line_s)
+        leaves_message = campaign.on_machine is OnMachine.LEAVE_MESSAGE
+        order = AmdOrder(detect_message_end=leaves_message, asynchronous=True)
+        heard = hear(plan, order, self.profile.amd, self.rng)
+        if heard.after_s > line_s:  # the call ends before anybody knows: that counts as a person
+            return Card(Outcome.HUMAN, ring_s, line_s)
+        outcome = _ANSWERED[carrier_verdict(heard.answered_by)]
+        if outcome is Outcome.MACHINE and leaves_message:
+            line_s = min(plan.on_line_s, heard.after_s + self._spoken_s())
+        elif outcome is Outcome.FAX or (
+            outcome is Outcome.MACHINE and campaign.on_machine is OnMachine.HANG_UP
+        ):
+            line_s = min(line_s, heard.after_s + HANG_UP_S)
+        return Card(outcome, ring_s, line_s)
 
+    def _spoken_s(self) -> float:
+        """How long the agent's text takes."""
+        message = self.agent.kind is AgentKind.MESSAGE
+        return len(self.agent.target.split()) / WORDS_PER_S if message else 0.0
 
-def _hangs_up(campaign: NewCampaign) -> bool:
-    return campaign.on_machine is OnMachine.HANG_UP
-
-
-def _script_s(agent: Agent, campaign: NewCampaign) -> tuple[float, float]:
-    """How long an agent that listens to nobody keeps a person on the line, and a machine."""
-    if agent.kind is not AgentKind.MESSAGE:
-        return math.inf, 0.0
-    spoken_s = len(agent.target.split()) / WORDS_PER_S
-    listens = campaign.amd is not AmdMode.OFF
-    longer = GREETING_S if campaign.on_machine is OnMachine.LEAVE_MESSAGE else VERDICT_S
-    return spoken_s + (longer if listens else KEY_WAIT_S), spoken_s
+    def _script_s(self) -> float:
+        """How long the agent keeps whoever listens: one that talks, as long as they like."""
+        if self.agent.kind is not AgentKind.MESSAGE:
+            return math.inf
+        campaign = self.setup.campaign
+        if campaign.amd is AmdMode.OFF:
+            return self._spoken_s() + KEY_WAIT_S
+        leaves_message = campaign.on_machine is OnMachine.LEAVE_MESSAGE
+        return self._spoken_s() + (GREETING_S if leaves_message else VERDICT_S)

@@ -10,7 +10,7 @@ from dialer.carrier_sim.chance import stream
 from dialer.forecast.cards import Dealer, Deck
 from dialer.forecast.carrier import ForecastCarrier
 from dialer.forecast.problem import DAY_MS, MS, Problem, allowances
-from dialer.forecast.profile import deck_from
+from dialer.forecast.profile import Callees
 from dialer.forecast.scale import after_open_time, open_times
 from dialer.forecast.tally import Tally, tally
 from dialer.forecast.world import Keeper, furnish
@@ -107,7 +107,8 @@ def _deck(problem: Problem, hours: Hours) -> Deck:
     if isinstance(problem.cards, Deck):
         return problem.cards.resampled(rng)
     times = open_times(hours, problem.at, problem.busy_ms, rng)
-    return deck_from(problem.cards, problem.members, problem.setup, problem.agent, times, rng)
+    callees = Callees(problem.cards, problem.setup, problem.agent, times, rng)
+    return callees.deck(problem.members)
 
 
 def _engine(

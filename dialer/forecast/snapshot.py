@@ -1,28 +1,18 @@
-"""A campaign as it stands: everything that decides its course, read in one go."""
+"""A campaign as it stands: everything that decides its course; ``reading`` takes it."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from dialer import campaigns, schedules
 from dialer.campaigns import NewCampaign
-from dialer.counters import local_day
-from dialer.errors import NotFoundError
 from dialer.hours import Hours
 from dialer.hours_format import from_json
-from dialer.model import Agent, AgentKind, AmdMode, CampaignId, OnMachine
-from dialer.plans import HolidayProvider, hours_from, policy_from
-from dialer.ports import Row, Tx
+from dialer.model import Agent, CampaignId
+from dialer.plans import HolidayProvider, hours_from
 from dialer.states import CampaignStatus, MemberState
 from retries.outcome import Outcome
 from rotation.caller import CallerId, Limits
-from rotation.strategies import Strategy
-
-MS: Final = 1000
-#: So many of a campaign's latest calls say what the next ones will be like.
-HISTORY_CALLS: Final = 5000
 
 
 class OpenCall(NamedTuple):
@@ -145,136 +135,3 @@ class Snapshot:
     history: Sequence[PastCall]
     neighbours: Sequence[tuple[str, int]]  # other active campaigns, and numbers they share
     schedules: Mapping[str, str]  # bodies of those asked for, by name
-
-
-async def take(
-    tx: Tx,
-    name: str,
-    now: int,
-    *,
-    calls_per_second: float,
-    account_calls: int,
-    schedule_names: Sequence[str] = (),
-) -> Snapshot:
-    """Read the campaign of that name or id; NotFoundError when there is none."""
-    row = await tx.row("forecast_campaign", name=name)
-    if row is None:
-        await campaigns.find(tx, name)  # which knows how to say that there is none
-        raise NotFoundError(f"there is no campaign {name!r}")
-    campaign_id = CampaignId(row["id"])
-    numbers = await _numbers(tx, campaign_id, now)
-    people = await tx.rows("forecast_members", campaign_id=campaign_id)
-    history = await tx.rows("forecast_history", campaign_id=campaign_id, limit=HISTORY_CALLS)
-    return Snapshot(
-        at=now,
-        id=campaign_id,
-        name=row["name"],
-        status=CampaignStatus(row["status"]),
-        agent=Agent(
-            AgentKind(row["agent_kind"]), row["agent_target"], json.loads(row["agent_options"])
-        ),
-        setup=Setup(
-            campaign=_settings(row, numbers),
-            schedule=row["schedule"],
-            schedule_body=row["schedule_body"],
-            numbers=numbers,
-            calls_per_second=calls_per_second,
-            account_calls=account_calls,
-        ),
-        members=[_member(each, now) for each in people if not each["listed"]],
-        under_way=sum(each["state"] == MemberState.DIALING for each in people),
-        listed=sum(bool(each["listed"]) for each in people),
-        done={
-            each["state"]: each["members"]
-            for each in await tx.rows("forecast_done", campaign_id=campaign_id)
-        },
-        history=[_past_call(each) for each in history],
-        neighbours=[
-            (each["name"], each["shared"])
-            for each in await tx.rows("forecast_neighbours", campaign_id=campaign_id)
-        ],
-        schedules={each: (await schedules.find(tx, each))["body"] for each in schedule_names},
-    )
-
-
-async def _numbers(tx: Tx, campaign_id: CampaignId, now: int) -> list[Number]:
-    since = datetime.fromtimestamp(now / MS, UTC).date() - timedelta(days=1)
-    counted = await tx.rows("pool_days", campaign_id=campaign_id, since_day=since.isoformat())
-    calls = {(row["number_id"], row["day"]): row["calls"] for row in counted}
-    return [
-        Number(
-            row["id"],
-            row["phone"],
-            row["zone"],
-            row["weight"],
-            row["disabled_at"] is None,
-            row["spam_score"],
-            row["max_live"],
-            calls.get((row["id"], local_day(row["zone"], now)[0]), 0),
-            row["last_turn"],
-            row["credit"],
-            row["last_used_at"],
-        )
-        for row in await tx.rows("campaign_pool", campaign_id=campaign_id)
-    ]
-
-
-def _settings(row: Row, numbers: Sequence[Number]) -> NewCampaign:
-    """The campaign's settings as somebody would have to give them to make it again."""
-    policy = policy_from(row)
-    return NewCampaign(
-        name=row["name"],
-        agent_id=row["agent_id"],
-        numbers=[(number.id, number.weight) for number in numbers],
-        schedule_id=row["schedule_id"],
-        start_at=row["start_at"],
-        strategy=Strategy(row["strategy"]),
-        spam_threshold=row["spam_threshold"],
-        max_calls_per_day=row["max_calls_per_day"],
-        stay_on_number=bool(row["stay_on_number"]),
-        call_interval_s=row["call_interval_ms"] / MS,
-        max_concurrent=row["max_concurrent"],
-        ring_timeout_s=row["ring_timeout_s"],
-        amd=AmdMode(row["amd"]),
-        on_machine=OnMachine(row["on_machine"]),
-        max_retries=policy.max_retries,
-        retry_intervals_s=policy.intervals_s,
-        retry_rules=dict(policy.overrides),
-        completion_timeout_s=row["completion_timeout_s"],
-    )
-
-
-def _member(row: Row, now: int) -> Member:
-    state = MemberState(row["state"])
-    open_call = None
-    if state is MemberState.CALLED:
-        open_call = OpenCall(row["outcome"], row["error_code"], row["duration_s"])
-    next_at = row["next_at"]
-    if state is MemberState.DIALING:
-        state = MemberState.RETRY if row["attempts"] else MemberState.PENDING
-        next_at = now
-    return Member(
-        row["id"],
-        row["phone"],
-        state,
-        row["priority"],
-        next_at,
-        row["window_key"],
-        row["attempts"],
-        row["rejections"],
-        row["not_placed"],
-        row["last_number_id"],
-        row["last_outcome"],
-        open_call,
-    )
-
-
-def _past_call(row: Row) -> PastCall:
-    return PastCall(
-        outcome=Outcome(row["outcome"]),
-        error_code=row["error_code"],
-        talk_s=row["duration_s"] or 0,
-        total_s=max(0.0, (row["closed_at"] - row["send_at"]) / MS),
-        made=bool(row["made"]),
-        calls_before=row["calls_before"],
-    )

@@ -11,15 +11,18 @@ from dialer.forecast.snapshot import Number
 from dialer.forecast.stand_ins import StandIn
 from dialer.forecast.tally import DayCount, NumberDay, Tally, Use
 
-#: A band leaves out so many of the runs at either end.
-BEYOND: Final = 0.1
+#: One more run, or the campaign itself, is to lie within a band so often.
+CERTAINTY: Final = 0.8
 #: A limit of which so much is used is what holds the campaign back.
 BINDING: Final = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The middle of the runs, and where all but a few of them lie; None: not within the days."""
+    """The middle of the runs, and where the campaign itself will lie with some certainty.
+
+    None: not within the days.
+    """
 
     low: float | None
     middle: float | None
@@ -90,8 +93,18 @@ def summarize(problem: Problem, people: int, tallies: Sequence[Tally]) -> Summar
 
 
 def beyond(runs: int) -> int:
-    """How many of so many runs lie below a band, and as many above it."""
-    return math.floor(runs * BEYOND + 1e-9)
+    """How many of so many runs may lie below a band, and as many above it.
+
+    Of *runs* and the campaign itself each is as likely as the others to be the least, the next,
+    and so on: so far in the campaign lies between the *n*-th from below and the *n*-th from above
+    with a chance of ``(runs + 1 - 2 * n) / (runs + 1)``.
+    """
+    return max(0, math.floor((1 - CERTAINTY) / 2 * (runs + 1) + 1e-9) - 1)
+
+
+def certainty(runs: int) -> float:
+    """The chance that the campaign lies within the band of so many runs."""
+    return (runs - 1 - 2 * beyond(runs)) / (runs + 1)
 
 
 def _band(values: Sequence[float]) -> Band:

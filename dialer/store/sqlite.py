@@ -9,7 +9,7 @@ bound, never inside SQLite's blocking handler.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
@@ -129,7 +129,10 @@ class SqliteDatabase:
                 except BaseException:
                     # Always: a statement whose caller was cancelled, BEGIN too, runs all the same,
                     # and this one waits behind it. Without a transaction it does nothing.
-                    await asyncio.shield(self._writer.rollback())
+                    # Should it fail, what has gone wrong before is what counts; the next
+                    # transaction begins by rolling back what is left.
+                    with suppress(sqlite3.Error):
+                        await asyncio.shield(self._writer.rollback())
                     raise
 
     async def schema_revision(self) -> str | None:
@@ -149,6 +152,8 @@ class SqliteDatabase:
 
     async def _begin(self, connection: aiosqlite.Connection) -> None:
         """Take the write lock; another process's short transaction is waited out."""
+        if connection.in_transaction:
+            await connection.rollback()
         deadline = asyncio.get_running_loop().time() + self._busy_timeout_s
         while True:
             try:

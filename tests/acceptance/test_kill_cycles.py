@@ -94,7 +94,7 @@ def test_a_daemon_killed_again_and_again_loses_nobody_and_dials_nobody_twice(
 def dialing_again() -> None:
     """What was under way when a daemon died is taken for never begun."""
 
-    async def take_over(self: Lease, first_look_s: float) -> int:
+    async def take_over(self: Lease, first_look_s: float, settled_s: float) -> int:
         async with self._database.write() as tx:
             for statement in (
                 "UPDATE members SET state = 'pending' WHERE state = 'dialing'",

@@ -251,7 +251,7 @@ async def test_nobody_is_called_whom_it_would_ring_after_closing(database: AnyDa
 async def test_an_order_is_void_when_it_would_ring_after_closing(database: AnyDatabase) -> None:
     campaign = await given_talkative(database, contacts=1, schedule_body=OFFICE, ring_timeout_s=30)
     clock = SetClock(FIVE - 40 * SECOND)
-    patient = ClaimTimes(look_ahead_s=0.1, patience_s=600, answer_s=40)
+    patient = ClaimTimes(look_ahead_s=0.1, patience_s=600, accept_bound_s=30, answer_s=40)
     daemon = await given_claimer(database, clock, times=patient)
 
     (claim,) = await daemon.take(campaign)
@@ -457,7 +457,7 @@ async def test_whoever_asks_again_when_told_to_is_served(
     campaign = await given_talkative(database, contacts=9, call_interval_s=interval_s)
     clock = SetClock()
     account = AccountLimits(calls_per_second=rate, max_concurrent=0)
-    times = ClaimTimes(look_ahead_s=0.001, patience_s=3, answer_s=40)
+    times = ClaimTimes(look_ahead_s=0.001, patience_s=3, accept_bound_s=30, answer_s=40)
     daemon = await given_claimer(database, clock, account=account, times=times)
 
     served = await daemon.take(campaign)

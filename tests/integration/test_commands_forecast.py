@@ -94,7 +94,7 @@ def test_a_forecast_says_when_it_is_over_and_what_it_has_come_to(cli: Cli, store
     assert told["campaign"] == {"id": 1, "name": "Renewals", "status": "active"}
     assert told["from"] == "2026-01-05T15:00:00.000Z"
     assert told["contacts"]["to_call"] == 24
-    assert (told["runs"], told["runs_in_band"], told["people_per_person"]) == (3, 3, 1)
+    assert (told["runs"], told["band"], told["people_per_person"]) == (3, 0.5, 1)
     assert told["rates"] == {"source": "profile", "profile": "mixed", "calls": 0}
     (today,) = told["forecasts"]
     finish = today["finish"]

@@ -729,10 +729,8 @@ async def test_a_database_that_fails_is_a_reason_not_to_dial(
     with capture_logs() as logs:
         monkeypatch.setattr(dispatcher._claims, "claim", refuse)
         async with running(dispatcher.run):
-            await until(lambda: bool(failures))
-            await daemon.batcher.settled()
-            await asyncio.sleep(0)
-            waiting = await why_waiting(daemon)
+            await until(lambda: dispatcher.store_trouble is not None)
+        waiting = await why_waiting(daemon)
 
     assert "claim.failed" in [entry["event"] for entry in logs]
     assert waiting == [(WaitReason.STORE_FAILED, 1, NOW + SECOND, "the disk is full")]

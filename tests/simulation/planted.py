@@ -274,8 +274,8 @@ def retry_not_moved_into_the_window(patch: pytest.MonkeyPatch) -> None:
     """A retry is due when its interval is over, and whoever is due is called."""
     closed = claims.closed
 
-    def always_open(plan: CampaignPlan, now: int, look_ahead_s: float) -> Any:
-        wait = closed(plan, now, look_ahead_s)
+    def always_open(plan: CampaignPlan, now: int, times: Any) -> Any:
+        wait = closed(plan, now, times)
         return None if wait and wait.reason is WaitReason.OUTSIDE_HOURS else wait
 
     patch.setattr(claims, "closed", always_open)
@@ -293,7 +293,7 @@ def callee_of_another_campaign_called_too(patch: pytest.MonkeyPatch) -> None:
 def calls_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A daemon that starts looks after its own calls only."""
 
-    async def nobody(self: Lease, first_look_s: float) -> int:
+    async def nobody(self: Lease, first_look_s: float, settled_s: float) -> int:
         return 0
 
     patch.setattr(Lease, "take_over", nobody)

@@ -115,7 +115,7 @@ def test_a_defect_is_a_violation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_complaint_says_how_to_see_it_again_and_who_is_guilty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody(self: Lease, first_look_s: float) -> int:
+    async def nobody(self: Lease, first_look_s: float, settled_s: float) -> int:
         return 0
 
     monkeypatch.setattr(Lease, "take_over", nobody)  # whoever is called at a kill is forgotten

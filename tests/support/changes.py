@@ -58,9 +58,10 @@ class Crumbs:
         def crumb(step: str) -> None:
             nonlocal counted, fallen
             os.write(file, f"{step}\n".encode())
-            counted += step.startswith(self.kind)
-            due = self.last is not None and counted >= self.last and not fallen
-            if due and not (self.at_rest and transactions.open):
+            if fallen or self.last is None or not step.startswith(self.kind):
+                return
+            counted += 1
+            if counted >= self.last and not (self.at_rest and transactions.open):
                 fallen = True
                 os.write(file, f"{FALLEN}\n".encode())
                 os.kill(os.getpid(), self.blow)

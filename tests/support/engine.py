@@ -51,7 +51,7 @@ DAY: Final = 24 * HOUR
 
 #: Calls that start at once, any number of them.
 UNLIMITED: Final = AccountLimits(calls_per_second=0, max_concurrent=0)
-TIMES: Final = ClaimTimes(look_ahead_s=0.1, patience_s=3, answer_s=40)
+TIMES: Final = ClaimTimes(look_ahead_s=0.1, patience_s=3, accept_bound_s=30, answer_s=40)
 
 
 class SetClock:

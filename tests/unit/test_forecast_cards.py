@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from dialer.carrier_sim.profiles import PROFILES, Profile
 from dialer.forecast.cards import CLASSES, Card, Dealer, Deck
 from dialer.forecast.history import ENOUGH_FURTHER, deck_from, first_calls
-from dialer.forecast.profile import PEOPLE
-from dialer.forecast.profile import deck_from as deck_of_others
+from dialer.forecast.profile import PEOPLE, Callees
 from dialer.forecast.snapshot import PastCall, Setup
 from dialer.model import Agent, AgentKind, AmdMode, OnMachine
 from retries.outcome import Outcome
@@ -143,7 +142,7 @@ def deck_of(
     """The decks of several runs in one."""
     people = [given_member(n) for n in range(50)]
     decks = [
-        deck_of_others(profile, people, setup or given_setup(), agent, repeat(NOW), Random(seed))
+        Callees(profile, setup or given_setup(), agent, repeat(NOW), Random(seed)).deck(people)
         for seed in range(seeds)
     ]
     return Deck([[c for deck in decks for c in deck.classes[n]] for n in range(CLASSES)])

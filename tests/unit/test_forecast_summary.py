@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dialer.commands.forecast_plot import LINES, OTHER, REACHED, WIDTH, bar_of, plot, spans_of
 from dialer.forecast.stand_ins import HEAVIEST, MOST, stand_ins, weights
-from dialer.forecast.summary import Day, beyond, summarize
+from dialer.forecast.summary import CERTAINTY, Day, beyond, certainty, summarize
 from dialer.forecast.tally import DayCount, NumberDay, Tally, Use
 from tests.support.engine import NOW
 from tests.support.forecasting import given_number, given_snapshot, problem_of
@@ -46,17 +46,36 @@ def finishes(*ended_at: int | None) -> tuple[float | None, float | None, float |
     return found.low, found.middle, found.high
 
 
-def test_eight_of_ten_runs_lie_within_the_band() -> None:
-    assert finishes(*range(10)) == (1, 4, 8)
-    assert beyond(10) == 1
-    assert beyond(9) == 0
+def test_few_runs_all_lie_within_the_band() -> None:
+    assert finishes(*range(10)) == (0, 4, 9)
+    assert finishes(5) == (5, 5, 5)
 
 
-@pytest.mark.parametrize("runs", [1, 2, 4, 9])
-def test_few_runs_all_lie_within_the_band(runs: int) -> None:
-    low, _, high = finishes(*range(runs))
+def test_many_runs_leave_the_furthest_out() -> None:
+    assert finishes(*range(20)) == (1, 9, 18)
+    assert finishes(*range(99)) == (9, 49, 89)
 
-    assert (low, high) == (0, runs - 1)
+
+@pytest.mark.parametrize(("runs", "expected"), [(1, 0), (4, 0.6), (10, 9 / 11), (99, 0.8)])
+def test_a_band_says_how_certain_it_is(runs: int, expected: float) -> None:
+    assert certainty(runs) == pytest.approx(expected)
+
+
+@given(st.integers(9, 1000))
+def test_enough_runs_are_as_certain_as_they_are_to_be(runs: int) -> None:
+    assert CERTAINTY - 1e-9 <= certainty(runs) < CERTAINTY + 2 / (runs + 1)
+
+
+@pytest.mark.parametrize("runs", [2, 5, 10, 19, 20, 40])
+def test_a_band_holds_any_one_of_the_runs_as_often_as_it_says(runs: int) -> None:
+    within = 0
+    for one in range(runs + 1):  # of runs and campaign each is the campaign as often
+        low, _, high = finishes(*(at for at in range(runs + 1) if at != one))
+        assert low is not None
+        assert high is not None
+        within += low <= one <= high
+
+    assert within / (runs + 1) == pytest.approx(certainty(runs))
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40))
@@ -73,7 +92,7 @@ def test_a_band_is_made_of_runs_and_holds_its_middle(ended_at: list[int]) -> Non
 
 
 def test_runs_that_do_not_end_in_time_come_last() -> None:
-    assert finishes(*range(8), None, None) == (1, 4, None)
+    assert finishes(*range(8), None, None) == (0, 4, None)
     assert finishes(None) == (None, None, None)
 
 

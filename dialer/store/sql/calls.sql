@@ -84,6 +84,7 @@ SELECT min(next_at) FROM members WHERE state = 'called';
 
 -- name: attempts_to_check
 SELECT id, state, sid, phone, number_id, campaign_id, member_id, intent_at, check_at, checks,
+       taken_over_at,
        (SELECT n.phone FROM numbers n WHERE n.id = attempts.number_id) AS from_
   FROM attempts
  WHERE closed_at IS NULL AND check_at <= :now AND owner = :owner

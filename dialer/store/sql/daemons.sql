@@ -22,7 +22,9 @@ SELECT id, name, started_at, lease_until FROM daemons
 UPDATE attempts
    SET owner = :owner,
        state = CASE WHEN state = 'intent' THEN 'unknown' ELSE state END,
-       check_at = CASE WHEN state = 'placed' THEN :now ELSE intent_at + :first_look_ms END
+       check_at = CASE WHEN state = 'placed' THEN :now
+                       WHEN intent_at + :first_look_ms > :settled_at
+                       THEN intent_at + :first_look_ms ELSE :settled_at END
  WHERE closed_at IS NULL
    AND owner IN (SELECT id FROM daemons WHERE ended_at IS NOT NULL AND id <> :owner);
 
@@ -30,7 +32,9 @@ UPDATE attempts
 UPDATE attempts
    SET owner = :owner,
        state = CASE WHEN state = 'intent' THEN 'unknown' ELSE state END,
-       check_at = CASE WHEN state = 'placed' THEN :now ELSE intent_at + :first_look_ms END,
+       check_at = CASE WHEN state = 'placed' THEN :now
+                       WHEN intent_at + :first_look_ms > :settled_at
+                       THEN intent_at + :first_look_ms ELSE :settled_at END,
        taken_over_at = :now
  WHERE closed_at IS NULL
    AND owner IN (SELECT id FROM daemons
