@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dialer.audit import explained, keeping, limits, news, ringing, stopping, windows
+from dialer.audit import explained, keeping, limits, listed, news, ringing, stopping, windows
 from dialer.audit.evidence import Evidence
 from dialer.audit.report import Invariant, Report, Result
 
@@ -58,6 +58,7 @@ INVARIANTS: Final = (
         "see whether the limit was another one then (--calls-per-second, the campaign's); else "
         f"{_REPORT}",
     ),
+    Invariant("I9", listed.i9_nobody_listed_is_called, listed.calls_with_a_list, _REPORT),
     Invariant(
         "I10",
         limits.i10_excluded_numbers_rest,

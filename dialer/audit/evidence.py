@@ -13,6 +13,7 @@ from dialer.audit.records import (
     Campaign,
     Command,
     Daemon,
+    Listing,
     Member,
     News,
     Number,
@@ -39,6 +40,7 @@ class Evidence:
     schedules: Sequence[Schedule] = ()
     news: Sequence[News] = ()
     daemons: Sequence[Daemon] = ()
+    listings: Sequence[Listing] = ()
     #: Public holidays by calendar code and year.
     public_holidays: Mapping[tuple[str, int], frozenset[date]] = field(default_factory=dict)
     account: Account | None = None

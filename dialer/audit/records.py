@@ -166,6 +166,17 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A row of ``dnc_history``: an entry that was ``added``, or ``removed``."""
+
+    id: int
+    phone: str
+    campaign_id: int | None  # None: every campaign
+    event: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """An operator's word, durable at *at*: from then on the campaign may dial, or may not."""
 

@@ -13,6 +13,7 @@ from dialer.audit.records import (
     Attempt,
     Campaign,
     Daemon,
+    Listing,
     Member,
     News,
     Number,
@@ -76,6 +77,14 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         ),
         "number_days": (NumberDay, "SELECT number_id, day, calls FROM number_days"),
         "schedules": (Schedule, "SELECT id, name, body FROM schedules"),
+        "listings": (
+            Listing,
+            """
+            SELECT id, phone, campaign_id, event, at
+              FROM dnc_history
+             WHERE event <> 'refused'
+            """,
+        ),
         "daemons": (Daemon, "SELECT id, started_at, lease_until, ended_at FROM daemons"),
     }
 )

@@ -16,6 +16,7 @@ from dialer.leases import Lease
 from dialer.model import CallEvent, CallFacts, Claim, WaitReason
 from dialer.plans import CampaignPlan
 from dialer.ports import Doubtful, Order, Placement, Row, Tx
+from dialer.reaper import Reaper
 from dialer.simulation.drawing import EVE
 from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
 from dialer.simulation.weather import Stall
@@ -160,6 +161,8 @@ def reconcile_too_early(patch: pytest.MonkeyPatch) -> None:
     """A call that is not listed right after the doubt is taken for one that never came about."""
     patch.setattr(CallTimes, "first_look_s", property(lambda _: 0.5))
     patch.setattr(CallTimes, "last_look_s", property(lambda _: 1.0))
+    patch.setattr(CallTimes, "settled_s", property(lambda _: 0.5))
+    patch.setattr(Reaper, "_last_look_s", lambda self, row: 1.0)
     patch.setattr(Calls, "_quarantine_ends_at", lambda self, record: record.intent_at)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dialer.audit.check import INVARIANTS, check
 from dialer.audit.evidence import Evidence
 from dialer.audit.fingerprint import fingerprint
-from dialer.audit.records import Command, Schedule, StoreEffect
+from dialer.audit.records import Command, Listing, Schedule, StoreEffect
 from dialer.audit.report import Violation
 from tests.support.cli import ROOT
 from tests.support.evidence import (
@@ -50,6 +50,9 @@ BROKEN: Final[Mapping[str, Callable[[], Evidence]]] = {
     "I6": lambda: evidence(dial(), campaigns=[replace(CAMPAIGN, max_calls_per_day=0)]),
     "I7": lambda: evidence(dial().but(closed_at=None, state="placed")),
     "I8": lambda: evidence(dial(1), dial(2), campaigns=[replace(CAMPAIGN, max_concurrent=1)]),
+    "I9": lambda: evidence(
+        dial(), listings=[Listing(1, dial().call.to, None, "added", NOW - HOUR)]
+    ),
     "I10": lambda: evidence(dial(), numbers=[replace(NUMBER, disabled_at=NOW - HOUR)]),
     "I11": lambda: evidence(dial(), commands=[Command(1, NOW - HOUR, may_dial=False)]),
     "I13": lambda: evidence(dial().but(duration_s=1)),
