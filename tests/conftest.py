@@ -1,6 +1,7 @@
 """What every test may ask for, and how Hypothesis searches."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -8,6 +9,11 @@ import pytest
 from hypothesis import settings
 
 from tests.support import postgres
+
+# Whoever runs the tests in the background may have them ignore Ctrl-C, and so would every process
+# they start: those that are to be interrupted would run for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is slow, not wrong: no deadline. On CI the examples are the same every time, so
 # that a red run is about the change; `--hypothesis-profile=thorough` digs deeper.
