@@ -1,5 +1,6 @@
 """Calls to be replayed: each is a card, dealt to a callee by how often they were called before."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -50,13 +51,14 @@ class Deck:
         cut = [[card.cut(ring_timeout_s) for card in cards] for cards in self.classes]
         return Deck(cut)
 
-    def resampled(self, rng: Random) -> "Deck":
-        """As many cards, drawn from these.
+    def resampled(self, rng: Random, calls: float = math.inf) -> "Deck":
+        """Cards drawn from these, as many as have the noise of a sample for so many *calls*.
 
-        A history is a sample of what might happen, and knows the truth only as well as a sample
-        does. Decks drawn from it (the bootstrap) differ as widely as it leaves the truth open.
+        A history knows the truth only as well as a sample does. Decks drawn from it (the
+        bootstrap) differ as widely as it leaves the truth open.
         """
-        return Deck([rng.choices(cards, k=len(cards)) for cards in self.classes])
+        share = noisy_size(len(self.classes[0]), calls) / len(self.classes[0])
+        return Deck([rng.choices(c, k=math.ceil(len(c) * share)) for c in self.classes])
 
     def share(self, outcome: Outcome, calls_before: int = 0) -> float:
         """The share of an outcome among the calls of a class."""
@@ -71,6 +73,14 @@ class Deck:
             cards = self.of(calls)
             reached_with *= sum(FINAL[card.outcome] is None for card in cards) / len(cards)
         return expected
+
+
+def noisy_size(sample: int, calls: float) -> int:
+    """The size of a sample that is as noisy as one of *sample* and *calls* of chance together.
+
+    For those who deal evenly: with fewer cards, they differ by what chance would have added.
+    """
+    return sample if calls == math.inf else math.ceil(sample * calls / (sample + calls))
 
 
 def class_of(calls_before: int) -> int:

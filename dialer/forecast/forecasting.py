@@ -22,9 +22,9 @@ from dialer.holiday_calendars import public_holidays
 TODAY: Final = "today's settings"
 #: So many calls make a run of a small world. More of them move the answer by less than the runs
 #: differ.
-CALLS_A_RUN: Final = 250
+CALLS_A_RUN: Final = 200
 #: A list that takes up to so many times as many calls is run as it is.
-SMALL: Final = 3
+SMALL: Final = 2
 RUNS: Final = 10
 FULL_RUNS: Final = 4
 

@@ -17,7 +17,7 @@ from amd.verdict import Verdict, carrier_verdict
 from dialer.carrier_sim.hearing import AmdOrder, hear
 from dialer.carrier_sim.profiles import CallPlan, Dial, Fate, Profile, plan_call
 from dialer.carrier_sim.twiml import WORDS_PER_S
-from dialer.forecast.cards import CLASSES, Card, Deck, class_of
+from dialer.forecast.cards import CLASSES, Card, Deck, class_of, noisy_size
 from dialer.forecast.snapshot import Member, Setup
 from dialer.model import Agent, AgentKind, AmdMode, OnMachine
 from dialer.phones import zone_of
@@ -30,6 +30,8 @@ MS: Final = 1000
 #: So many are called to make a deck: where a fifth of them answers, two decks in three have
 #: between 17.7 and 22.3 % who do.
 PEOPLE: Final = 300
+#: How often a callee is called, about.
+CALLS_EACH: Final = 2
 #: From the request to the carrier's answer, and from a call's end to the news of it, in seconds.
 TRAVEL_S: Final = 0.5
 #: From a verdict to the end of the call it is about, in seconds.
@@ -64,10 +66,13 @@ class Callees:
     times: Iterator[int]
     rng: Random
 
-    def deck(self, people: Sequence[Member]) -> Deck:
-        """Call *people* in turn; who answers depends on the hour of the day where they live."""
+    def deck(self, people: Sequence[Member], calls: float = math.inf) -> Deck:
+        """Call *people* in turn; who answers depends on the hour of the day where they live.
+
+        Where so many *calls* will be dealt evenly, fewer people are called: see ``noisy_size``.
+        """
         classes: list[list[Card]] = [[] for _ in range(CLASSES)]
-        for n in range(PEOPLE):
+        for n in range(noisy_size(PEOPLE, calls / CALLS_EACH)):
             for calls_before, card in enumerate(self._life(people[n % len(people)].phone)):
                 classes[class_of(calls_before)].append(card)
         for kind, cards in enumerate(classes):

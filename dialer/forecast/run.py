@@ -1,6 +1,7 @@
 """One run: the engine that dials, around a private database, in virtual time, to the end."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, Final, TypeAlias
@@ -103,12 +104,13 @@ def _carrier(problem: Problem, clock: Clock, hours: Hours) -> ForecastCarrier:
 
 def _deck(problem: Problem, hours: Hours) -> Deck:
     """This run's own cards: how calls really go is known only so well."""
-    rng = _stream(problem, "deck")
+    rng, factor = _stream(problem, "deck"), problem.scale.factor
+    calls = math.inf if factor == 1 else problem.expected_calls * factor
     if isinstance(problem.cards, Deck):
-        return problem.cards.resampled(rng)
+        return problem.cards.resampled(rng, calls)
     times = open_times(hours, problem.at, problem.busy_ms, rng)
     callees = Callees(problem.cards, problem.setup, problem.agent, times, rng)
-    return callees.deck(problem.members)
+    return callees.deck(problem.members, calls)
 
 
 def _engine(

@@ -249,11 +249,13 @@ def test_a_small_world_takes_as_long_as_the_large_one(regime: Snapshot) -> None:
     large = run(problem_of(regime))
     assert large.ended_at is not None
 
+    # Where numbers spend their caps, a campaign that ends in the morning might end a day earlier.
+    one_day_off = 0.08 * (large.ended_at - NOW) + 20 * MINUTE
     for factor in (4.0, 11.3):
         small = [run(problem_of(regime, factor, n)) for n in range(3)]
 
         ends = sorted(each.ended_at or 0 for each in small)
-        assert abs(ends[1] - large.ended_at) < 0.06 * (large.ended_at - NOW) + 20 * MINUTE
+        assert abs(ends[1] - large.ended_at) < one_day_off
         for each in small:
             assert each.calls == pytest.approx(large.calls, rel=0.12)
             assert people(each) == pytest.approx(240, rel=0.05)

@@ -1,5 +1,6 @@
 """Calls to be replayed: from the campaign's own history, or from a carrier profile."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 from itertools import repeat
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.carrier_sim.profiles import PROFILES, Profile
-from dialer.forecast.cards import CLASSES, Card, Dealer, Deck
+from dialer.forecast.cards import CLASSES, Card, Dealer, Deck, noisy_size
 from dialer.forecast.history import ENOUGH_FURTHER, deck_from, first_calls
 from dialer.forecast.profile import PEOPLE, Callees
 from dialer.forecast.snapshot import PastCall, Setup
@@ -84,6 +85,21 @@ def test_a_sample_of_a_history_is_as_uncertain_as_the_history_is_short() -> None
 
     assert max(short) - min(short) > 2 * (max(long) - min(long))
     assert 0.05 < min(short) < 0.15 < 0.25 < max(short) < 0.4
+
+
+@given(sample=st.integers(1, 5_000), calls=st.floats(1, 1e6))
+def test_few_calls_leave_more_open_than_a_long_history(sample: int, calls: float) -> None:
+    size = noisy_size(sample, calls)
+
+    assert 1 <= size <= min(sample, math.ceil(calls))
+    assert 1 / size <= 1 / sample + 1 / calls < 1 / (size - 1 + 1e-9)
+    assert noisy_size(sample, math.inf) == sample
+
+
+def test_a_deck_for_few_calls_is_a_small_one() -> None:
+    deck = Deck([[HUMAN] * 300, [SILENT] * 90, [SILENT] * 30])
+
+    assert [len(cards) for cards in deck.resampled(Random(1), calls=150).classes] == [100, 30, 10]
 
 
 def test_calls_ahead_end_with_a_person_or_with_the_last_retry() -> None:
