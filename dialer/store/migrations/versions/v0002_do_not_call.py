@@ -38,7 +38,8 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text, nullable=False, server_default=""),
         sa.Column("at", BIG, nullable=False),
         sa.CheckConstraint(
-            "event = 'added' OR event = 'removed' OR event = 'refused'", name="event_known"
+            "event = 'added' OR event = 'removed' OR event = 'refused' OR event = 'inbound'",
+            name="event_known",
         ),
     )
     op.create_index("dnc_history_by_phone", "dnc_history", ["phone"])

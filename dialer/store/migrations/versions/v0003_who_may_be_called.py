@@ -1,0 +1,78 @@
+"""Who may be called, when and why: places, rules, caps per callee, the audit log, erasure."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+BIG = sa.BigInteger()
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers INTEGER keys only
+
+#: An entry of the audit log is what was true when it was written: nobody changes or deletes one.
+SQLITE_APPEND_ONLY = """
+CREATE TRIGGER audit_log_{event} BEFORE {event} ON audit_log
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
+"""
+POSTGRES_APPEND_ONLY = """
+CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
+CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+EXECUTE FUNCTION audit_log_append_only();
+"""
+
+
+def upgrade() -> None:
+    # Where a callee may be: regions and zones, as one key. Empty: not worked out yet.
+    op.add_column("contacts", sa.Column("place", sa.Text, nullable=False, server_default=""))
+    op.add_column("campaigns", _with_default("callee_calls_per_day", 3))
+    op.add_column("campaigns", _with_default("callee_calls_per_week", 7))
+    # What a call was decided by, for whoever asks later.
+    op.add_column("attempts", sa.Column("local_weekday", BIG))  # 0 is Monday
+    op.add_column("attempts", sa.Column("local_hour", BIG))
+    op.add_column("attempts", sa.Column("rule_set_id", KEY))
+    op.create_table(
+        "rule_sets",  # append-only; the newest is in force
+        sa.Column("id", KEY, primary_key=True, autoincrement=True),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("created_at", BIG, nullable=False),
+    )
+    op.create_table(
+        "holiday_calendars",  # the operator's own
+        sa.Column("id", KEY, primary_key=True, autoincrement=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("created_at", BIG, nullable=False),
+    )
+    op.create_table(
+        "erased_phones",  # keyed hashes: they are not called again, and nobody can read them
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("erased_at", BIG, nullable=False),
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("id", KEY, primary_key=True, autoincrement=True),
+        sa.Column("at", BIG, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+        sa.Column("previous_hash", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        for event in ("UPDATE", "DELETE"):
+            op.execute(SQLITE_APPEND_ONLY.format(event=event))
+    else:
+        op.execute(POSTGRES_APPEND_ONLY)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("migrations go forward only; restore a backup instead")
+
+
+def _with_default(name: str, value: int) -> sa.Column[int]:
+    return sa.Column(name, BIG, nullable=False, server_default=str(value))
