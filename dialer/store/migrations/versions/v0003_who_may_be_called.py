@@ -16,12 +16,12 @@ SQLITE_APPEND_ONLY = """
 CREATE TRIGGER audit_log_{event} BEFORE {event} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 """
-POSTGRES_APPEND_ONLY = """
-CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
-CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
-EXECUTE FUNCTION audit_log_append_only();
-"""
+POSTGRES_APPEND_ONLY = (
+    "CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+    "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
+    "EXECUTE FUNCTION audit_log_append_only()",
+)
 
 
 def upgrade() -> None:
@@ -64,10 +64,11 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text, nullable=False),
     )
     if op.get_bind().dialect.name == "sqlite":
-        for event in ("UPDATE", "DELETE"):
-            op.execute(SQLITE_APPEND_ONLY.format(event=event))
+        guards = [SQLITE_APPEND_ONLY.format(event=event) for event in ("UPDATE", "DELETE")]
     else:
-        op.execute(POSTGRES_APPEND_ONLY)
+        guards = list(POSTGRES_APPEND_ONLY)
+    for guard in guards:
+        op.execute(guard)
 
 
 def downgrade() -> None:
