@@ -17,10 +17,10 @@ CREATE TRIGGER audit_log_{event} BEFORE {event} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 """
 POSTGRES_APPEND_ONLY = (
-    "CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
-    "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
-    "EXECUTE FUNCTION audit_log_append_only()",
+    """CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
+    """CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+    EXECUTE FUNCTION audit_log_append_only()""",
 )
 
 
