@@ -6,10 +6,24 @@ from typing import Annotated
 import typer
 
 from dialer import __version__
-from dialer.commands import calls, campaign, contacts, db, dnc, numbers, run, schedule
+from dialer.commands import (
+    audit_log,
+    calls,
+    campaign,
+    contacts,
+    db,
+    dnc,
+    holidays,
+    numbers,
+    rules,
+    run,
+    schedule,
+)
 from dialer.commands.agents import agents
 from dialer.commands.audit import audit
 from dialer.commands.console import report, say
+from dialer.commands.erase import erase
+from dialer.commands.explain import EXAMPLES, explain
 from dialer.commands.forecast import forecast
 from dialer.commands.selftest import selftest
 from dialer.commands.session import Options
@@ -28,11 +42,16 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(dnc.app, name="dnc")
 app.add_typer(numbers.app, name="numbers")
+app.add_typer(rules.app, name="rules")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(holidays.app, name="holidays")
 app.add_typer(agents, name="agents")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
+app.add_typer(audit_log.app, name="audit-log")
 app.command(name="audit")(audit)
+app.command(name="erase")(erase)
+app.command(name="explain", epilog=EXAMPLES)(explain)
 app.command(name="forecast")(forecast)
 app.command(name="selftest")(selftest)
 app.command(name="run")(run.run)

@@ -1,9 +1,10 @@
 """What talks to the people called, as operators handle it: add, look at."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from dialer import audit_log
 from dialer.errors import NotFoundError, UsageError
 from dialer.model import Agent, AgentKind
 from dialer.ports import Row, Tx
@@ -22,11 +23,13 @@ async def add(tx: Tx, name: str, agent: Agent, now: int) -> int:
     if await tx.row("agent_by_name", name=name) is not None:
         raise UsageError(f"there is an agent {name!r} already; choose another name")
     options = json.dumps(dict(agent.options))
-    return int(
-        await tx.value(
-            "add_agent", name=name, kind=agent.kind, target=agent.target, options=options, now=now
-        )
+    agent_id = await tx.value(
+        "add_agent", name=name, kind=agent.kind, target=agent.target, options=options, now=now
     )
+    facts = {"id": agent_id, "kind": agent.kind, "target": agent.target}
+    after = facts | {"options": _without_secrets(agent.options)}
+    await audit_log.record(tx, "agents.add", name, now, after=after)
+    return int(agent_id)
 
 
 async def add_message(tx: Tx, name: str, text: str, now: int) -> int:
@@ -61,5 +64,8 @@ async def listed(tx: Tx) -> Sequence[Row]:
 
 def shown_options(row: Row) -> dict[str, str]:
     """An agent's options as they may be printed: secrets only say that they are set."""
-    options: dict[str, str] = json.loads(row["options"])
+    return _without_secrets(json.loads(row["options"]))
+
+
+def _without_secrets(options: Mapping[str, str]) -> dict[str, str]:
     return {name: "set" if name in _SECRETS else value for name, value in options.items()}

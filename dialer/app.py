@@ -9,14 +9,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from dialer import do_not_call, pacing
+from dialer import do_not_call, pacing, retention, rule_book
 from dialer.attempts import Attempts
 from dialer.batching import Batcher
+from dialer.bounds import account_limits, call_times, claim_times
 from dialer.calls import Calls, CallTimes
 from dialer.carriers.twilio import TwilioCarrier
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
-from dialer.claims import AccountLimits, Claims, ClaimTimes
+from dialer.claims import Claims
 from dialer.clock import SteadyClock
 from dialer.clock_watch import ClockWatch
 from dialer.dispatcher import FALLBACK_S, Dispatcher
@@ -27,11 +28,13 @@ from dialer.holiday_calendars import public_holidays
 from dialer.jobs import Jobs, nightly
 from dialer.launcher import Launcher
 from dialer.leases import Lease
-from dialer.model import AttemptId
+from dialer.model import AttemptId, InboundCall
 from dialer.plans import Plans
-from dialer.ports import CallbackDoor, Carrier, Clock, Ids, Rng
+from dialer.ports import CallbackDoor, Carrier, Clock, Ids, PreDialCheck, Rng
+from dialer.pre_dial import opening as pre_dial
 from dialer.randomness import SystemIds, system_rng
 from dialer.reaper import Reaper
+from dialer.screening import Screening
 from dialer.scripts import Scripts
 from dialer.settings import Settings
 from dialer.store.direct import MemoryDatabase
@@ -79,21 +82,16 @@ def engine_from(
     rng: Rng,
     ids: Ids,
     lease: Lease,
+    check: PreDialCheck | None = None,
     fallback_s: float = FALLBACK_S,
 ) -> Engine:
     """Assemble the engine around ports; *lease* is acquired already.
 
+    *check* is asked before every call, if the settings name one.
     A campaign that waits is asked about again after *fallback_s* whatever it waits for, because
     another daemon may have changed that.
     """
-    times = CallTimes(
-        leave_bound_s=settings.look_ahead_s + settings.patience_s,
-        request_timeout_s=settings.request_timeout_s,
-        accept_bound_s=settings.accept_bound_s,
-        list_bound_s=settings.list_bound_s,
-        longest_s=settings.call_time_limit_s,
-        quarantine_s=settings.quarantine_s,
-    )
+    times = call_times(settings)
     attempts = Attempts(sole=lease.sole)
     plans = Plans(public_holidays)
 
@@ -108,14 +106,21 @@ def engine_from(
         ids,
         lease.daemon_id,
         attempts,
-        AccountLimits(settings.calls_per_second, settings.max_concurrent),
-        ClaimTimes(
-            look_ahead_s=settings.look_ahead_s,
-            patience_s=settings.patience_s,
-            answer_s=settings.request_timeout_s + settings.accept_bound_s,
-            accept_bound_s=settings.accept_bound_s,
-        ),
+        account_limits(settings),
+        claim_times(settings),
     )
+    screening = None
+    if check is not None:
+        screening = Screening(
+            clock,
+            database,
+            batcher,
+            calls,
+            check,
+            timeout_s=settings.pre_dial_timeout_s,
+            fail_closed=settings.pre_dial_fail_closed,
+            at_once=settings.pre_dial_at_once,
+        )
     launcher = Launcher(
         clock,
         database,
@@ -125,6 +130,7 @@ def engine_from(
         lease,
         at_once=settings.requests_at_once,
         spacing_us=pacing.per_second(settings.calls_per_second),
+        screening=screening,
     )
     dispatcher = Dispatcher(
         clock,
@@ -165,7 +171,13 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
     clock, database = engine.clock, engine.database
 
     async def opt_out(attempt_id: AttemptId) -> None:
-        await engine.batcher.apply(do_not_call.opt_out, [(attempt_id, clock.now())])
+        await engine.batcher.apply(do_not_call.opt_out, [(attempt_id, clock.now())], alone=True)
+
+    async def note_inbound(call: InboundCall) -> None:
+        await engine.batcher.apply(do_not_call.note_inbound, [(call, clock.now())])
+
+    async def opt_out_caller(call: InboundCall) -> None:
+        await engine.batcher.apply(do_not_call.opt_out_caller, [(call, clock.now())], alone=True)
 
     scripts = Scripts(database, settings.call_time_limit_s)
     web = create_app(
@@ -176,11 +188,20 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
             script=scripts.of,
             heard=scripts.heard,
             opt_out=opt_out,
+            note_inbound=note_inbound,
+            opt_out_caller=opt_out_caller,
+            incoming_message=settings.incoming_message,
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
             patience_s=settings.answer_patience_s,
         )
     )
-    jobs = Jobs(clock, [nightly("maintain", database.maintain, hour=3, minute=17)])
+
+    async def purge() -> None:
+        await retention.purge_tonight(database, clock, settings.retention)
+
+    kept_for_ever = not settings.retention.days
+    purges = [] if kept_for_ever else [nightly("purge", purge, hour=2, minute=47)]
+    jobs = Jobs(clock, [*purges, nightly("maintain", database.maintain, hour=3, minute=17)])
     return App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
 
 
@@ -199,6 +220,10 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             await _require_whole(database, shown(settings.database))
         config = carrier_config(settings)
         carrier = await stack.enter_async_context(TwilioCarrier(config, clock))
+        secret = settings.pre_dial_secret.get_secret_value()
+        check = await stack.enter_async_context(
+            pre_dial.opened(settings.pre_dial_check, clock, secret=secret)
+        )
         lease = Lease(
             clock,
             database,
@@ -208,8 +233,18 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         with _advice():
             await lease.acquire()
+            async with database.write() as tx:
+                # Every attempt keeps the rules it was made under; from here on they have a name.
+                await rule_book.stamped(tx, clock.now())
         engine = engine_from(
-            settings, database, carrier, clock=clock, rng=rng, ids=SystemIds(), lease=lease
+            settings,
+            database,
+            carrier,
+            clock=clock,
+            rng=rng,
+            ids=SystemIds(),
+            lease=lease,
+            check=check,
         )
         watch = ClockWatch(clock, engine.dispatcher, hold_s=engine.times.last_look_s)
         yield replace(app_from(settings, engine, carrier, TwilioCallbacks(config)), watch=watch)

@@ -76,6 +76,7 @@ class MemberRecord:
     not_placed: int
     reason: FailReason | None
     last_outcome: Outcome | None
+    window_key: str
     follows: bool  # this attempt is the member's latest
     counted: int = 0
     rejected: int = 0
@@ -92,7 +93,7 @@ class MemberRecord:
     def past(self) -> Past:
         """What is behind the member, a call that just ended included."""
         attempts = self.attempts + self.counted
-        return Past(attempts, self.rejections, self.not_placed, self.last_outcome)
+        return Past(attempts, self.rejections, self.not_placed, self.last_outcome, self.window_key)
 
 
 @dataclass(slots=True)
@@ -225,6 +226,7 @@ def claimed(
             not_placed=member["not_placed"],
             reason=None,
             last_outcome=_OUTCOMES[member["last_outcome"]],
+            window_key=member["window_key"],
             follows=True,
         ),
     )
@@ -277,8 +279,9 @@ def _member(row: Row) -> MemberRecord:
         attempts=row["attempts"],
         rejections=row["rejections"],
         not_placed=row["not_placed"],
-        reason=_FAIL_REASONS[row["reason"]],
+        reason=_FAIL_REASONS.get(row["reason"]),  # or what put it off, until its next call
         last_outcome=_OUTCOMES[row["last_outcome"]],
+        window_key=row["window_key"],
         follows=row["member_attempt_id"] == row["id"],
     )
 

@@ -16,22 +16,26 @@ import structlog
 
 from dialer.attempts import AttemptRecord, Attempts, MemberRow, event_from
 from dialer.batching import Batcher
+from dialer.do_not_call import note_barred
 from dialer.errors import StoreError
 from dialer.folding import CONFLICT, UNKNOWN_ATTEMPT, Action, Folded, fold
+from dialer.masking import mask
 from dialer.model import (
     AttemptId,
     CallEvent,
     CallSid,
     CampaignId,
     EventSource,
+    FailReason,
     MemberId,
 )
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
-from dialer.settlement import Ended, Past, after_call, given_back, without_call
+from dialer.settlement import Ended, Move, Past, after_call, given_back, without_call
 from dialer.states import (
     AttemptEvent,
     AttemptState,
+    MemberEvent,
     MemberState,
     advance_member,
 )
@@ -256,7 +260,7 @@ class Calls:
                 log.error("call.conflict", attempt=record.id, refused=refusal.code)
                 continue
             record.advance(AttemptEvent.REFUSE)
-            record.detail = f"refused: {refusal.code}: {refusal.message}"
+            record.detail = f"refused: {refusal.code}: {mask(refusal.message)}"
             record.facts = record.facts._replace(error_code=refusal.code)
             await self._without_call(tx, record, _outcome_of_refusal(refusal), now, refusal.kind)
         await self._attempts.save(tx, records.values(), now)
@@ -279,6 +283,32 @@ class Calls:
                 plan = await self._plans.of(tx, record.campaign_id)
                 again_at = member.next_at if due_at is None else due_at
                 member.apply(given_back(member.past(), plan, again_at, now))
+            self._on_change(record.campaign_id)
+        await self._attempts.save(tx, records.values(), now)
+        return [None] * len(ops)
+
+    async def barred(self, tx: Tx, ops: Sequence[tuple[AttemptId, str]]) -> list[None]:
+        """The operator's own check said never: not a byte left, and the member fails for good."""
+        now = self._clock.now()
+        records = await self._attempts.load(tx, (attempt_id for attempt_id, _ in ops))
+        for attempt_id, why in ops:
+            record = records[attempt_id]
+            if record.state is not AttemptState.INTENT:
+                continue
+            record.advance(AttemptEvent.RELEASE)
+            record.detail = f"never, says the pre-dial check: {why or 'no reason given'}"
+            record.closed_at, record.calls_back = now, 1
+            member = record.member
+            if member.follows and member.state is MemberState.DIALING:
+                member.apply(Move(MemberEvent.FAIL, now, FailReason.REFUSED_BY_CHECK))
+            log.info(
+                "call.barred",
+                attempt=record.id,
+                campaign=record.campaign_id,
+                member=member.id,
+                why=why,
+            )
+            await note_barred(tx, record.id, record.campaign_id, record.detail, now)
             self._on_change(record.campaign_id)
         await self._attempts.save(tx, records.values(), now)
         return [None] * len(ops)
@@ -362,7 +392,9 @@ class Calls:
     def _settled(self, row: Row, plan: CampaignPlan, now: int) -> MemberRow:
         outcome = Outcome(row["outcome"])
         previous = Outcome(row["previous_outcome"]) if row["previous_outcome"] else None
-        past = Past(row["attempts"], row["rejections"], row["not_placed"], previous)
+        past = Past(
+            row["attempts"], row["rejections"], row["not_placed"], previous, row["window_key"]
+        )
         ended = Ended(outcome, row["duration_s"], row["error_code"])
         move = after_call(ended, past, plan, now, self._rng.random())
         state = advance_member(MemberState.CALLED, move.event)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
+from dialer import audit_log
 from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import AmdMode, CampaignId, OnMachine
 from dialer.ports import Row, Tx
@@ -55,6 +56,8 @@ class NewCampaign:
     retry_intervals_s: tuple[int, ...] = (3600,)
     retry_rules: Mapping[Outcome, tuple[int, ...]] = field(default_factory=dict)
     completion_timeout_s: int = 900
+    callee_calls_per_day: int = 3  # in any 24 hours, by whatever campaign
+    callee_calls_per_week: int = 7  # in any 7 days
 
     def check(self) -> None:
         """Raise UsageError naming the first field whose value is out of bounds."""
@@ -64,6 +67,8 @@ class NewCampaign:
             ("call interval", self.call_interval_s, 0, 86_400),
             ("max concurrent", self.max_concurrent, 1, 10_000),
             ("ring timeout", self.ring_timeout_s, 5, 120),
+            ("calls per callee and day", self.callee_calls_per_day, 1, 100),
+            ("calls per callee and week", self.callee_calls_per_week, 1, 100),
             ("completion timeout", self.completion_timeout_s, 0, 30 * 86_400),
         ):
             if not least <= value <= most:
@@ -110,6 +115,8 @@ async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
         retry_intervals_s=json.dumps(new.retry_intervals_s),
         retry_rules=json.dumps({str(k): v for k, v in new.retry_rules.items()}),
         completion_timeout_s=new.completion_timeout_s,
+        callee_calls_per_day=new.callee_calls_per_day,
+        callee_calls_per_week=new.callee_calls_per_week,
         now=now,
     )
     await tx.many(
@@ -120,6 +127,8 @@ async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
         ],
     )
     await tx.run("bump_revision")
+    settings = {"id": campaign_id, "status": CampaignStatus.DRAFT, **asdict(new)}
+    await audit_log.record(tx, "campaign.create", new.name, now, after=settings)
     return CampaignId(campaign_id)
 
 
@@ -162,17 +171,20 @@ async def move(
     )
     if not moved:
         raise WrongStateError(f"campaign {row['name']!r} was changed by somebody else; look again")
+    after: dict[str, Any] = {"status": status, "reason": reason}
     if event in _ENDS:
         await tx.run("clear_waits", campaign_id=row["id"])
-        await tx.run("cancel_members", campaign_id=row["id"], now=now)
+        after["members_cancelled"] = await tx.run("cancel_members", campaign_id=row["id"], now=now)
     await tx.run("bump_revision")
+    before = {"status": was, "reason": row["pause_reason"]}
+    await audit_log.record(tx, f"campaign.{event}", row["name"], now, before=before, after=after)
     return await find(tx, row["name"])
 
 
 async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -> None:
     """Pause an active campaign for a reason of the carrier's; one that is not active stays so."""
     status = advance_campaign(CampaignStatus.ACTIVE, CampaignEvent.PAUSE)
-    await tx.run(
+    moved = await tx.run(
         "move_campaign",
         campaign_id=campaign_id,
         was=CampaignStatus.ACTIVE,
@@ -181,6 +193,11 @@ async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -
         reason=why,
     )
     await tx.run("bump_revision")
+    if moved:
+        row = await tx.row("campaign_plan", campaign_id=campaign_id)
+        assert row is not None, "campaigns are not deleted"
+        before, after = {"status": CampaignStatus.ACTIVE}, {"status": status, "reason": why}
+        await audit_log.record(tx, "campaign.pause", row["name"], now, before=before, after=after)
 
 
 async def _check_startable(tx: Tx, row: Row) -> None:

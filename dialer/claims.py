@@ -7,28 +7,46 @@ callee — is exact, because nobody else can take any of it meanwhile. The same 
 the intents. When it has committed, each claim is an attempt that a crash cannot forget.
 
 A limit defers, it never fails: the result of a claim that takes nothing is the reason, from the
-closed set, and the instant at which asking again makes sense. Whoever is on the do-not-call list is
-not called, ever: their member fails here. Further rules about the callee (caps, legal windows) join
-in :meth:`Claims._due`.
+closed set, and the instant at which asking again makes sense. A callee who has had as many calls as
+may be is put off until one more is allowed; whoever is on the do-not-call list is not called, ever:
+their member fails here. The questions themselves are in ``permission.py``.
+
+Members stand in queues, one for each place where callees may be and each priority. Of the queues
+that are open, those whose window closes soonest are served first; every few claims it is the one
+that has waited longest instead, so that nobody starves behind windows that keep closing.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dialer import pacing
+from dialer import audit_log, limits, pacing
 from dialer.attempts import Attempts, claimed
-from dialer.counters import count_calls, local_day
+from dialer.callees import recent_calls
+from dialer.counters import count_calls, local_hour
 from dialer.do_not_call import refuse_listed
+from dialer.limits import AccountLimits
 from dialer.model import (
+    CampaignId,
     Claim,
     DaemonId,
     MemberId,
     NumberId,
     OnMachine,
     WaitReason,
+)
+from dialer.permission import (
+    ClaimTimes,
+    Wait,
+    capped,
+    caps_at,
+    closed,
+    closing_s,
+    longest_s,
+    next_opening,
+    outside_window,
 )
 from dialer.plans import CampaignPlan
 from dialer.ports import Clock, Ids, Row, Tx
@@ -41,15 +59,12 @@ from dialer.states import (
     advance_campaign,
     advance_member,
 )
-from rotation.caller import CallerId
 from rotation.pool import Pool
 
-#: The window must stay open for the ring time, or the carrier's bound, and this much more.
-CLOSING_GUARD_S: Final = 5.0
 #: A callee whose other attempt is open is asked about again after this.
 ASK_AGAIN_S: Final = 1.0
-#: Members are claimed in the order of these: high, normal, low.
-PRIORITIES: Final = (0, 1, 2)
+#: One claim in so many serves whoever has waited longest, wherever they are.
+FAIR_TURN: Final = 4
 
 MS: Final = 1000
 
@@ -61,38 +76,11 @@ CLAIMED_STATE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class AccountLimits:
-    """What the carrier's account allows; 0 means no limit."""
-
-    calls_per_second: float
-    max_concurrent: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimTimes:
-    """How far a claim reaches."""
-
-    look_ahead_s: float  # slots are reserved so far ahead: the lanes stay full between claims
-    patience_s: float  # an order that did not leave so long after its slot is void
-    accept_bound_s: float  # A1: a request that left is accepted within this, or never
-    answer_s: float  # by then the carrier's answer to an order is recorded, or was lost
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimRequest:
     """Ask for up to *limit* of a campaign's members."""
 
     plan: CampaignPlan
     limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Why nothing (more) was claimed, and when asking again makes sense; None: when told."""
-
-    reason: WaitReason
-    until_at: int | None
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +94,22 @@ class ClaimResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
-    """How many calls may start, and who says so."""
+class _Queue:
+    """Members who wait, of one place and one priority."""
 
-    calls: int
-    reason: WaitReason
+    window_key: str
+    priority: int
+    next_at: int  # when the first of them is due
+    closes_at: int  # when their window does
+    wait: Wait | None  # what their window says
+
+    def held_by(self) -> Wait:
+        """What the first of them waits for: to be due, or for the window."""
+        if self.wait is None:
+            return Wait(WaitReason.RETRY_NOT_DUE, self.next_at)
+        if self.wait.until_at is None or self.next_at <= self.wait.until_at:
+            return self.wait
+        return Wait(WaitReason.RETRY_NOT_DUE, self.next_at)
 
 
 class Claims:
@@ -130,8 +129,8 @@ class Claims:
         self._owner = owner
         self._attempts = attempts
         self._account = account
-        self._times = times
-        self._account_spacing_us = pacing.per_second(account.calls_per_second)
+        self.times: Final = times
+        self._turns: Counter[CampaignId] = Counter()
 
     async def claim(self, tx: Tx, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         """Serve each request in turn, within one transaction."""
@@ -141,6 +140,9 @@ class Claims:
             result, account_next_us = await self._serve(tx, request, account_next_us)
             results.append(result)
         await tx.run("move_account_lane", next_slot_us=account_next_us)
+        for request, result in zip(requests, results, strict=True):
+            if result.finished:  # the log's lock is taken last
+                await _record_end(tx, request.plan, self._clock.now())
         return results
 
     async def _serve(
@@ -148,63 +150,41 @@ class Claims:
     ) -> tuple[ClaimResult, int]:
         plan, now = request.plan, self._clock.now()
         row = await tx.row("claim_campaign", campaign_id=plan.id)
-        if row is None or row["revision"] != plan.revision:
+        if row is None or (row["revision"], row["rule_set_id"]) != (plan.revision, plan.rules.id):
             return ClaimResult((), stale=True), account_next_us
-        if wait := closed(plan, now, self._times):
+        if wait := closed(plan, now, self.times):
             return await self._held(tx, plan, wait, now), account_next_us
         live = await tx.rows("live_calls")
-        room = self._room(plan, live, request.limit)
-        lanes = (
-            pacing.Lane(account_next_us, self._account_spacing_us),
-            pacing.Lane(row["next_slot_us"], plan.interval_us),
-        )
-        if wait := self._held_by_limits(room, lanes, now):
+        rooms = limits.rooms(plan, live, self._account)
+        lanes = limits.lanes(plan, self._account, account_next_us, row["next_slot_us"])
+        if wait := limits.no_room(rooms) or limits.no_slot(lanes, now, self.times):
             return ClaimResult((), wait), await self._believed(tx, plan, lanes, now)
-        slots = pacing.reserve(lanes, now * MS, self._horizon_us(now), room.calls)
-        pool, days = await self._pool(tx, plan, live, now)
-        if unavailable := pool.unavailable():
-            wait = Wait(WaitReason.NO_NUMBER, unavailable.until_at, unavailable.text)
+        slots = self._reserve(lanes, now, min(request.limit, *(room.calls for room in rooms)))
+        pool, days = await limits.pool(tx, plan, live, now)
+        if wait := limits.no_number(pool):
             return await self._held(tx, plan, wait, now), account_next_us
-        found = await self._due(tx, plan, now, len(slots.starts_us))
+        queues = await self._queues(tx, plan, now)
+        found = await self._due(tx, plan, queues, now, len(slots.starts_us))
         if not found:
-            return await self._nothing_due(tx, plan, now), account_next_us
-        await refuse_listed(tx, plan.id, [row for row in found if row["listed"]], now)
-        due = [row for row in found if not row["listed"]]
-        claims = self._take(plan, pool, due, slots.starts_us, now)
-        taken = pacing.reserve(lanes, now * MS, self._horizon_us(now), len(claims))
+            return await self._nothing_due(tx, plan, queues, now), account_next_us
+        due = await self._callable(tx, plan, found, now)
+        claims = self._take(plan, pool, due, self._open_us(lanes, slots, now), now)
+        taken = self._reserve(lanes, now, len(claims))
         await self._write(tx, plan, pool, due, claims, days)
         await tx.run("move_campaign_lane", campaign_id=plan.id, next_slot_us=taken.lanes[1].next_us)
         more = None if len(claims) == len(due) else Wait(WaitReason.NO_NUMBER, None)
         return ClaimResult(claims, more), taken.lanes[0].next_us
 
-    def _room(self, plan: CampaignPlan, live: Sequence[Row], limit: int) -> _Room:
-        in_campaign = sum(row["calls"] for row in live if row["campaign_id"] == plan.id)
-        rooms = [
-            _Room(plan.max_concurrent - in_campaign, WaitReason.CAMPAIGN_CONCURRENCY),
-            _Room(limit, WaitReason.NEXT),
-        ]
-        if self._account.max_concurrent:
-            in_account = sum(row["calls"] for row in live)
-            left = self._account.max_concurrent - in_account
-            rooms.append(_Room(left, WaitReason.ACCOUNT_CONCURRENCY))
-        return min(rooms, key=lambda room: room.calls)
+    def _reserve(self, lanes: Sequence[pacing.Lane], now: int, most: int) -> pacing.Slots:
+        first_us, horizon_us = limits.first_us(now, self.times), limits.horizon_us(now, self.times)
+        return pacing.reserve(lanes, first_us, horizon_us, most)
 
-    def _horizon_us(self, now: int) -> int:
-        return now * MS + int(self._times.look_ahead_s * pacing.US)
-
-    def _held_by_limits(self, room: _Room, lanes: Sequence[pacing.Lane], now: int) -> Wait | None:
-        if room.calls <= 0:
-            return Wait(room.reason, None)
-        account, campaign = lanes
-        horizon_us = self._horizon_us(now)
-        free_us, reason = max(
-            (account.free_at(horizon_us), WaitReason.CALLS_PER_SECOND),
-            (campaign.free_at(horizon_us), WaitReason.CALL_INTERVAL),
-        )
-        if free_us > horizon_us:
-            # Rounded up: asked a fraction of a millisecond early, the answer would be the same.
-            return Wait(reason, -(-free_us // MS) - int(self._times.look_ahead_s * MS))
-        return None
+    def _open_us(
+        self, lanes: Sequence[pacing.Lane], slots: pacing.Slots, now: int
+    ) -> Sequence[int]:
+        """From when on each of the reserved calls may really leave."""
+        horizon_us = limits.horizon_us(now, self.times)
+        return pacing.opened(lanes, now * MS, horizon_us, slots.starts_us)
 
     async def _believed(
         self, tx: Tx, plan: CampaignPlan, lanes: Sequence[pacing.Lane], now: int
@@ -212,64 +192,84 @@ class Claims:
         """Write off what a clock that was ahead left behind, or it would hold at every asking for
         as long again; returns when the account's lane is free."""
         account, campaign = lanes
-        horizon_us = self._horizon_us(now)
+        horizon_us = limits.horizon_us(now, self.times)
         free_us = campaign.free_at(horizon_us)
         if free_us != campaign.next_us:
             await tx.run("move_campaign_lane", campaign_id=plan.id, next_slot_us=free_us)
         return account.free_at(horizon_us)
 
-    async def _pool(
-        self, tx: Tx, plan: CampaignPlan, live: Sequence[Row], now: int
-    ) -> tuple[Pool, Mapping[NumberId, str]]:
-        """The campaign's numbers as they stand, and the day each of them is living in."""
-        since = datetime.fromtimestamp(now / MS, UTC).date() - timedelta(days=1)
-        counted = await tx.rows("pool_days", campaign_id=plan.id, since_day=since.isoformat())
-        calls = {(row["number_id"], row["day"]): row["calls"] for row in counted}
-        live_calls: Counter[NumberId] = Counter()
-        for row in live:
-            live_calls[row["number_id"]] += row["calls"]
-        days: dict[NumberId, str] = {}
-        callers = []
-        for row in await tx.rows("campaign_pool", campaign_id=plan.id):
-            number_id = row["id"]
-            days[number_id], day_ends_at = local_day(row["zone"], now)
-            calls_today = calls.get((number_id, days[number_id]), 0)
-            callers.append(_caller(row, calls_today, live_calls[number_id], day_ends_at))
-        return Pool(callers, plan.limits, plan.strategy, now), days
+    async def _queues(self, tx: Tx, plan: CampaignPlan, now: int) -> list[_Queue]:
+        """The queues of members who wait, in the order in which they are to be served."""
+        queues = []
+        waits: dict[str, Wait | None] = {}
+        for row in await tx.rows("claim_queues", campaign_id=plan.id):
+            key = row["window_key"]
+            if key not in waits:
+                waits[key] = outside_window(plan, key, now, self.times)
+            closes_at = plan.hours_at(key).open_until(now)
+            queues.append(_Queue(key, row["priority"], row["next_at"], closes_at, waits[key]))
+        self._turns[plan.id] += 1
+        if self._turns[plan.id] % FAIR_TURN:
+            return sorted(queues, key=lambda q: (q.priority, q.closes_at, q.next_at, q.window_key))
+        return sorted(queues, key=lambda q: (q.priority, q.next_at, -q.closes_at, q.window_key))
 
-    async def _due(self, tx: Tx, plan: CampaignPlan, now: int, limit: int) -> list[Row]:
+    @staticmethod
+    async def _due(
+        tx: Tx, plan: CampaignPlan, queues: Sequence[_Queue], now: int, limit: int
+    ) -> list[Row]:
         """The next members in line whose window is open and whose callee nobody is calling."""
         due: list[Row] = []
-        for priority in PRIORITIES:
-            for key in plan.open_window_keys(now):
-                if len(due) < limit:
-                    due += await tx.rows(
-                        "claim_due",
-                        campaign_id=plan.id,
-                        window_key=key,
-                        priority=priority,
-                        now=now,
-                        limit=limit - len(due),
-                    )
+        for queue in queues:
+            if len(due) < limit and queue.wait is None and queue.next_at <= now:
+                due += await tx.rows(
+                    "claim_due",
+                    campaign_id=plan.id,
+                    window_key=queue.window_key,
+                    priority=queue.priority,
+                    now=now,
+                    limit=limit - len(due),
+                )
         return due
 
-    async def _nothing_due(self, tx: Tx, plan: CampaignPlan, now: int) -> ClaimResult:
-        times = [
-            at
-            for priority in PRIORITIES
-            for key in plan.open_window_keys(now)
-            if (
-                at := await tx.value(
-                    "next_due", campaign_id=plan.id, window_key=key, priority=priority
-                )
-            )
-            is not None
-        ]
-        if times and min(times) <= now:
+    async def _nothing_due(
+        self, tx: Tx, plan: CampaignPlan, queues: Sequence[_Queue], now: int
+    ) -> ClaimResult:
+        if not queues:
+            return await self._held(tx, plan, Wait(WaitReason.AWAITING_OUTCOME, None), now)
+        if any(queue.wait is None and queue.next_at <= now for queue in queues):
             return ClaimResult((), Wait(WaitReason.CALLEE_BUSY, now + int(ASK_AGAIN_S * MS)))
-        if times:
-            return ClaimResult((), Wait(WaitReason.RETRY_NOT_DUE, min(times)))
-        return await self._held(tx, plan, Wait(WaitReason.AWAITING_OUTCOME, None), now)
+        return ClaimResult((), min((queue.held_by() for queue in queues), key=_comes_at))
+
+    async def _callable(
+        self, tx: Tx, plan: CampaignPlan, found: Sequence[Row], now: int
+    ) -> list[Row]:
+        """Those who may be called; who is listed fails, who has had their calls is put off."""
+        await refuse_listed(tx, plan.id, [row for row in found if row["listed"]], now)
+        members = [row for row in found if not row["listed"]]
+        caps = {key: caps_at(plan, key) for key in {row["window_key"] for row in members}}
+        look_back_s = longest_s(cap for each in caps.values() for cap in each)
+        since_at = now - look_back_s * MS - self.times.late_ms
+        calls = await recent_calls(tx, [row["contact_id"] for row in members], since_at)
+        due, put_off = [], []
+        for row in members:
+            key = row["window_key"]
+            wait = capped(caps[key], calls.get(row["contact_id"], ()), now, self.times)
+            if wait is None:
+                due.append(row)
+            else:
+                put_off.append(self._put_off(plan, row, wait, now))
+        await tx.many("put_off_members", put_off)
+        return due
+
+    def _put_off(self, plan: CampaignPlan, row: Row, wait: Wait, now: int) -> dict[str, object]:
+        assert wait.until_at is not None, "a cap says when it lets a call through"
+        next_at = next_opening(plan, row["window_key"], wait.until_at, self.times)
+        return {
+            "member_id": row["id"],
+            "was": row["state"],
+            "next_at": next_at or wait.until_at,
+            "now": now,
+        }
 
     async def _held(self, tx: Tx, plan: CampaignPlan, wait: Wait, now: int) -> ClaimResult:
         """Held back by *wait*, unless nobody is left to be held: then the campaign is over."""
@@ -298,16 +298,16 @@ class Claims:
     def _take(
         self, plan: CampaignPlan, pool: Pool, due: Sequence[Row], starts_us: Sequence[int], now: int
     ) -> list[Claim]:
-        closes_at = plan.hours.open_until(now)
         claims = []
         for member, start_us in zip(due, starts_us, strict=False):
+            closes_at = plan.hours_at(member["window_key"]).open_until(now)
             caller = pool.take(member["last_number_id"] if plan.stay_on_number else None)
             if caller is None:
                 break
             send_at = start_us // MS
             void_at = min(
-                send_at + int(self._times.patience_s * MS),
-                closes_at - int(closing_s(plan, self._times) * MS),
+                send_at + int(self.times.patience_s * MS),
+                closes_at - int(closing_s(plan, self.times) * MS),
                 caller.day_ends_at,  # the call counts for the day it was claimed on
             )
             claims.append(
@@ -349,7 +349,11 @@ class Claims:
             for member, claim in zip(due, claims, strict=False)
         ]
         await tx.many("claim_members", moves)
-        await tx.many("add_attempts", [self._intent(c, days[c.number_id]) for c in claims])
+        intents = [
+            self._intent(plan, member, claim, days[claim.number_id])
+            for member, claim in zip(due, claims, strict=False)
+        ]
+        await tx.many("add_attempts", intents)
         self._attempts.hold(
             claimed(plan, member, claim, days[claim.number_id], self._check_at(claim))
             for member, claim in zip(due, claims, strict=False)
@@ -369,9 +373,11 @@ class Claims:
 
     def _check_at(self, claim: Claim) -> int:
         """When an intent without an answer becomes suspicious."""
-        return claim.void_at + int(self._times.answer_s * MS)
+        return claim.void_at + int(self.times.answer_s * MS)
 
-    def _intent(self, claim: Claim, day: str) -> dict[str, object]:
+    def _intent(self, plan: CampaignPlan, member: Row, claim: Claim, day: str) -> dict[str, object]:
+        window_key = member["window_key"]
+        weekday, hour = local_hour(plan.window(window_key).place.zones[0], claim.send_at)
         return {
             "id": claim.attempt_id,
             "member_id": claim.member_id,
@@ -384,43 +390,17 @@ class Claims:
             "intent_at": claim.intent_at,
             "send_at": claim.send_at,
             "check_at": self._check_at(claim),
+            "window_key": window_key,
+            "local_weekday": weekday,
+            "local_hour": hour,
+            "rule_set_id": plan.rules.id,
         }
 
 
-def _caller(row: Row, calls_today: int, live_calls: int, day_ends_at: int) -> CallerId:
-    return CallerId(
-        id=row["id"],
-        phone=row["phone"],
-        weight=row["weight"],
-        enabled=row["disabled_at"] is None,
-        spam_score=row["spam_score"],
-        calls_today=calls_today,
-        live_calls=live_calls,
-        max_live=row["max_live"],
-        day_ends_at=day_ends_at,
-        last_turn=row["last_turn"],
-        credit=row["credit"],
-        last_used_at=row["last_used_at"],
-    )
+def _comes_at(wait: Wait) -> float:
+    return math.inf if wait.until_at is None else wait.until_at
 
 
-def closing_s(plan: CampaignPlan, times: ClaimTimes) -> float:
-    """So long before the end of a window no request may leave any more: the carrier may take its
-    time to accept it, and the callee to answer."""
-    return max(plan.ring_timeout_s, times.accept_bound_s) + CLOSING_GUARD_S
-
-
-def closed(plan: CampaignPlan, now: int, times: ClaimTimes) -> Wait | None:
-    """What keeps the whole campaign from calling at *now*, if anything does."""
-    if plan.status is not CampaignStatus.ACTIVE:
-        reason = WaitReason.PAUSED if plan.status is CampaignStatus.PAUSED else WaitReason.ENDED
-        return Wait(reason, None)
-    if plan.start_at is not None and plan.start_at > now:
-        return Wait(WaitReason.NOT_STARTED, plan.start_at)
-    if not plan.hours.is_open(now):
-        return Wait(WaitReason.OUTSIDE_HOURS, plan.hours.next_open(now))
-    needed_ms = int((closing_s(plan, times) + times.look_ahead_s) * MS)
-    closes_at = plan.hours.open_until(now)
-    if closes_at - now < needed_ms:
-        return Wait(WaitReason.OUTSIDE_HOURS, plan.hours.next_open(closes_at), "closing")
-    return None
+async def _record_end(tx: Tx, plan: CampaignPlan, now: int) -> None:
+    before, after = {"status": CampaignStatus.ACTIVE}, {"status": CampaignStatus.COMPLETED}
+    await audit_log.record(tx, "campaign.complete", plan.name, now, before=before, after=after)

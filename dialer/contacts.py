@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dialer import campaigns
+from dialer import audit_log, campaigns
 from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import CampaignId
 from dialer.people import Person, Priority
 from dialer.phones import PhoneError, e164
+from dialer.places import place_of
 from dialer.ports import Row, Tx
 from dialer.states import CampaignEvent, CampaignStatus, MemberState
 from dialer.timezones import zone
@@ -63,7 +64,24 @@ async def put(tx: Tx, people: Sequence[Person], now: int) -> Changes:
     found = await changes(tx, people, now)
     await tx.many("add_contacts", found.added)
     await tx.many("update_contacts", found.updated)
+    await tx.many("move_members_to_place", [row for row in found.updated if row["moved"]])
     return found
+
+
+async def add(tx: Tx, person: Person, enrolment: Enrolment | None, now: int) -> tuple[Changes, int]:
+    """Store one person and make them a member, if that is wanted; returns how many became one."""
+    found = await put(tx, [person], now)
+    members = await enrol(tx, [person], enrolment, now) if enrolment else 0
+    if found.same == 0 or members:
+        # What is told of a person must stay erasable: the log says that it was, and not what.
+        after = {
+            "added": len(found.added),
+            "updated": len(found.updated),
+            "campaign_id": enrolment.campaign_id if enrolment else None,
+            "members_added": members,
+        }
+        await audit_log.record(tx, "contacts.add", person.phone, now, after=after)
+    return found, members
 
 
 async def newcomers(tx: Tx, campaign_id: CampaignId, people: Sequence[Person]) -> int:
@@ -83,14 +101,15 @@ async def enrol(tx: Tx, people: Sequence[Person], enrolment: Enrolment, now: int
     campaign_id = enrolment.campaign_id
     phones = _encode([person.phone for person in people])
     rows = await tx.rows("memberships_by_phone", campaign_id=campaign_id, phones=phones)
-    missing = {row["phone"]: row["id"] for row in rows if row["member_id"] is None}
+    missing = {row["phone"]: row for row in rows if row["member_id"] is None}
     await _admit(tx, enrolment, now, expected=len(missing))
     if not missing:
         return 0
     members = [
         {
             "campaign_id": campaign_id,
-            "contact_id": missing[person.phone],
+            "contact_id": missing[person.phone]["id"],
+            "window_key": missing[person.phone]["place"],
             "state": MemberState.PENDING,
             "priority": (person.priority or enrolment.priority).rank,
             "now": now,
@@ -195,6 +214,7 @@ def _stored(person: Person, now: int) -> dict[str, Any]:
         "name": person.name,
         "email": person.email,
         "zone": person.zone,
+        "place": place_of(person.phone, person.zone).key,
         "language": person.language,
         "tags": _encode(person.tags),
         "variables": _encode(person.variables),
@@ -210,6 +230,7 @@ def _changed(row: Row, person: Person, now: int) -> dict[str, Any] | None:
         "name": person.name or row["name"],
         "email": person.email or row["email"],
         "zone": person.zone or row["zone"],
+        "place": place_of(person.phone, person.zone or row["zone"]).key,
         "language": person.language or row["language"],
         "tags": list(dict.fromkeys([*tags, *person.tags])),
         "variables": {**variables, **person.variables},
@@ -217,4 +238,10 @@ def _changed(row: Row, person: Person, now: int) -> dict[str, Any] | None:
     old = {**{name: row[name] for name in new}, "tags": tags, "variables": variables}
     if new == old:
         return None
-    return {**new, "tags": _encode(new["tags"]), "variables": _encode(new["variables"]), "now": now}
+    return {
+        **new,
+        "tags": _encode(new["tags"]),
+        "variables": _encode(new["variables"]),
+        "moved": new["place"] != row["place"],
+        "now": now,
+    }

@@ -20,6 +20,12 @@ def local_day(zone_name: str, at: int) -> tuple[str, int]:
     return day.isoformat(), int(midnight.timestamp() * MS)
 
 
+def local_hour(zone_name: str, at: int) -> tuple[int, int]:
+    """The weekday (0 is Monday) and the hour that clocks in a zone show at *at*."""
+    shown = datetime.fromtimestamp(at / MS, zone(zone_name))
+    return shown.weekday(), shown.hour
+
+
 async def count_calls(tx: Tx, calls: Sequence[tuple[NumberId, str, int]]) -> None:
     """Add (number, day, calls) to the counts; a negative count gives back."""
     by_day: Counter[tuple[NumberId, str]] = Counter()

@@ -17,11 +17,12 @@ import structlog
 
 from dialer.batching import Batcher
 from dialer.campaigns import pause_by_engine
-from dialer.claims import ClaimRequest, ClaimResult, Claims, Wait
+from dialer.claims import ClaimRequest, ClaimResult, Claims
 from dialer.errors import DialerError
 from dialer.launcher import Launcher
 from dialer.leases import Lease
 from dialer.model import CampaignId, WaitReason
+from dialer.permission import Wait
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Database, Tx
 from dialer.states import CampaignStatus
@@ -77,6 +78,7 @@ class Dispatcher:
         self._rounds = 0
         self._revision = ASK_AGAIN
         self._rest: Wait | None = None
+        self._held: dict[CampaignId, Wait] = {}  # by the pre-dial check, each until its time
         self.draining = False
         self._wake = asyncio.Event()
         self._look_again = asyncio.Event()  # the explanation is stale
@@ -97,6 +99,11 @@ class Dispatcher:
         if self._rest is None or (self._rest.until_at or 0) < until_at:
             log.warning("dispatch.resting", until_at=until_at, why=why)
             self._rest = Wait(WaitReason.CARRIER_BACK_OFF, until_at, why)
+
+    def hold(self, campaign_id: CampaignId, until_at: int, why: str) -> None:
+        """The pre-dial check does not answer for a campaign: it rests, and no other does."""
+        log.warning("campaign.resting", campaign=campaign_id, until_at=until_at, why=why)
+        self._held[campaign_id] = Wait(WaitReason.PRE_DIAL_CHECK, until_at, why)
 
     async def stop_campaign(self, campaign_id: CampaignId, why: str) -> None:
         """Pause a campaign whose calls the carrier refuses for a reason of ours."""
@@ -165,14 +172,21 @@ class Dispatcher:
             until_at = now + int(STORE_REST_S * MS)
             self._rest = Wait(WaitReason.STORE_FAILED, until_at, "the lease is not renewed")
             return []
-        ready = [plan for plan in self._campaigns.values() if self._ask_at[plan.id] <= now]
+        if self._held:
+            self._held = {k: w for k, w in self._held.items() if (w.until_at or 0) > now}
+        ready = [plan for plan in self._campaigns.values() if self._asks_at(plan.id) <= now]
         # Whoever was served longest ago comes first, so that a shared limit starves nobody.
         return sorted(ready, key=lambda plan: self._served.get(plan.id, 0))
+
+    def _asks_at(self, campaign_id: CampaignId) -> int:
+        held = self._held.get(campaign_id)
+        asks_at = self._ask_at[campaign_id]
+        return asks_at if held is None else max(asks_at, held.until_at or 0)
 
     async def _sleep(self) -> None:
         self._wake.clear()
         now = self._clock.now()
-        times = list(self._ask_at.values())
+        times = [self._asks_at(campaign_id) for campaign_id in self._ask_at]
         if self._rest is not None:
             times = [self._rest.until_at or now]
         fallback_s = self._fallback_s
@@ -245,7 +259,10 @@ class Dispatcher:
         now = self._clock.now()
         async with self._database.read() as tx:
             plans = await self._plans.open(tx)
-            counted = [await count_waits(tx, plan.id, self.wait_of(plan), now) for plan in plans]
+            counted = [
+                await count_waits(tx, plan, self.wait_of(plan), now, self._claims.times)
+                for plan in plans
+            ]
         await self._batcher.apply(record_waits, counted)
 
     def wait_of(self, plan: CampaignPlan) -> Wait:
@@ -256,7 +273,8 @@ class Dispatcher:
             return Wait(WaitReason.PAUSED, None)
         if self.draining:
             return Wait(WaitReason.DRAINING, None)
-        return self._rest or self._waits.get(plan.id) or Wait(WaitReason.NEXT, None)
+        held = self._held.get(plan.id) or self._waits.get(plan.id)
+        return self._rest or held or Wait(WaitReason.NEXT, None)
 
     async def _pause(self, tx: Tx, ops: Sequence[tuple[CampaignId, str]]) -> list[None]:
         for campaign_id, why in ops:

@@ -8,14 +8,15 @@ are still ringing are ended by the reaper.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from dialer.model import AttemptId, CampaignId
-from dialer.ports import Row, Tx
+from dialer import audit_log
+from dialer.model import AttemptId, CampaignId, InboundCall
+from dialer.ports import CALLEE, Row, Tx
 from dialer.states import MemberEvent, MemberState, advance_member
 
 #: In place of a campaign's id: every campaign there is or will be.
@@ -39,6 +40,7 @@ class HistoryEvent(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     REFUSED = "refused"  # its turn came, and it was not called
+    INBOUND = "inbound"  # it called one of our numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ async def add(
     note: str = "",
 ) -> Added:
     """List E.164 *phones* for a campaign, or everywhere; members that wait for a call fail."""
-    return await put(tx, [Entry(phone, scope, note) for phone in phones], now, source=source)
+    done = await put(tx, [Entry(phone, scope, note) for phone in phones], now, source=source)
+    if done.added or done.members_failed:
+        await _record_addition(tx, phones, scope, source, done, now)
+    return done
 
 
 async def put(tx: Tx, entries: Sequence[Entry], now: int, *, source: Source) -> Added:
@@ -120,6 +125,8 @@ async def remove(
     await tx.many("remove_dnc", [{"id": row["id"]} for row in rows])
     gone = [(row["phone"], row["campaign_id"], note) for row in rows]
     await _remember(tx, HistoryEvent.REMOVED, gone, now)
+    if rows:
+        await _record_removal(tx, phone, rows, now)
     return len(rows)
 
 
@@ -137,6 +144,45 @@ async def refuse_listed(tx: Tx, campaign_id: CampaignId, members: Sequence[Row],
     await tx.many("refuse_members", moves)
     refused = [(member["phone"], campaign_id, "its turn had come") for member in members]
     await _remember(tx, HistoryEvent.REFUSED, refused, now)
+
+
+async def note_barred(
+    tx: Tx, attempt_id: AttemptId, campaign_id: CampaignId, why: str, now: int
+) -> None:
+    """Remember that an attempt was not made, if its callee was listed since it was claimed."""
+    phone = await tx.value("phone_of_attempt", attempt_id=attempt_id)
+    if await holding(tx, phone, campaign_id):
+        await _remember(tx, HistoryEvent.REFUSED, [(phone, campaign_id, why)], now)
+
+
+async def note_inbound(tx: Tx, calls: Sequence[tuple[InboundCall, int]]) -> list[None]:
+    """Remember calls to our numbers by whoever is listed: everywhere, or where they were called.
+
+    A call that is reported again is remembered once.
+    """
+    for call, at in calls:
+        scopes = await _scopes_of_caller(tx, call.from_) if call.from_ is not None else ()
+        if call.from_ is not None and scopes:
+            detail = f"called {call.to}: {call.sid}"
+            if all(row["detail"] != detail for row in await history_of(tx, call.from_)):
+                made = [(call.from_, scope, detail) for scope in scopes]
+                await _remember(tx, HistoryEvent.INBOUND, made, at)
+    return [None] * len(calls)
+
+
+async def _scopes_of_caller(tx: Tx, phone: str) -> Sequence[CampaignId | None]:
+    """Where a caller is listed: everywhere, else in each campaign that has called them."""
+    scopes = {row["campaign_id"] for row in await tx.rows("listed_callers", phone=phone)}
+    return [None] if None in scopes else sorted(scopes)
+
+
+async def opt_out_caller(tx: Tx, calls: Sequence[tuple[InboundCall, int]]) -> list[None]:
+    """List whoever calls one of our numbers everywhere, by their own word at the instant given."""
+    for call, at in calls:
+        if call.from_ is not None:
+            note = f"asked for it in a call to {call.to}"
+            await add(tx, [call.from_], at, source=Source.CALLEE, note=note)
+    return [None] * len(calls)
 
 
 async def entries_of(tx: Tx, phone: str) -> Sequence[Row]:
@@ -178,9 +224,46 @@ async def of_campaign(tx: Tx, campaign_id: CampaignId) -> int:
     return len(await tx.rows("dnc_scoped", phone="", scope=campaign_id))
 
 
+async def listed_at(tx: Tx, phone: str, campaign_id: CampaignId, at: int) -> bool:
+    """Whether a phone was listed at an instant, for a campaign or everywhere, by its history."""
+    scopes = dict[CampaignId | None, bool]()
+    for row in await tx.rows("dnc_history_of", phone=phone):
+        event = HistoryEvent(row["event"])
+        if row["at"] <= at and event in (HistoryEvent.ADDED, HistoryEvent.REMOVED):
+            scopes[row["campaign_id"]] = event is HistoryEvent.ADDED
+    return scopes.get(None, False) or scopes.get(campaign_id, False)
+
+
 async def history_of(tx: Tx, phone: str) -> Sequence[Row]:
     """All that has happened to a phone on this list, oldest first."""
     return await tx.rows("dnc_history_of", phone=phone)
+
+
+async def _record_addition(
+    tx: Tx, phones: Sequence[str], scope: CampaignId, source: Source, done: Added, now: int
+) -> None:
+    by_callee = source is Source.CALLEE
+    # A note may tell of the callee, whom the audit log must not name: the history has it.
+    after = {"phones": list(phones), "campaign_id": scope or None, **asdict(done)}
+    await audit_log.record(
+        tx,
+        "dnc.opt-out" if by_callee else "dnc.add",
+        phones[0] if len(phones) == 1 else f"{len(phones)} numbers",
+        now,
+        after=after,
+        actor=CALLEE if by_callee else None,
+    )
+
+
+async def _record_removal(tx: Tx, phone: str, rows: Sequence[Row], now: int) -> None:
+    """Of the entries of one phone, or of all that one campaign has."""
+    before = {"entries": len(rows), "campaign_ids": sorted({r["campaign_id"] or 0 for r in rows})}
+    if phone:
+        await audit_log.record(tx, "dnc.remove", phone, now, before=before)
+        return
+    campaign = await tx.row("campaign_plan", campaign_id=rows[0]["campaign_id"])
+    assert campaign is not None, "campaigns are not deleted"
+    await audit_log.record(tx, "dnc.clear", campaign["name"], now, before=before)
 
 
 async def _remember(

@@ -8,16 +8,17 @@ list; only who asked for an entry, and when, is then the file and the time of th
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
-from typing import IO, Final, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 
-from dialer import campaigns, do_not_call
+from dialer import audit_log, campaigns, do_not_call
 from dialer.columns import OF_ENTRIES, Columns, Field, match, parse_map
 from dialer.csvio import RejectedRows, Table, TableRow
 from dialer.csvout import write_table
 from dialer.do_not_call import EVERYWHERE, Added, Entry, Source
+from dialer.erased import ErasedPhones, keep_out
 from dialer.errors import UsageError
 from dialer.intake import PORTION, Portion, Seen, portions
 from dialer.model import CampaignId
@@ -67,6 +68,10 @@ class EntryCounts:
     members_failed: int = 0  # they waited for a call that never comes
     rejected: Counter[RowFault | EntryFault] = field(default_factory=Counter)
 
+    def facts(self) -> dict[str, Any]:
+        """All counts by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 def columns_of(header: Sequence[str], mapping: Iterable[str]) -> Columns:
     """What the columns of a do-not-call list tell; *mapping* as for ``columns.parse_map``.
@@ -88,12 +93,18 @@ class EntriesImport:
     """One run over one list."""
 
     def __init__(
-        self, database: Database, clock: Clock, order: EntriesOrder, rejects: RejectedRows
+        self,
+        database: Database,
+        clock: Clock,
+        order: EntriesOrder,
+        rejects: RejectedRows,
+        erased: ErasedPhones | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._order = order
         self._rejects = rejects
+        self._erased = erased
         self._campaigns: Mapping[str, CampaignId] = {}
         self._seen: Final = defaultdict[CampaignId, Seen](Seen)  # the numbers of rows, by scope
         self._hint = lru_cache(maxsize=1000)(self._closest)  # the same name comes again and again
@@ -107,16 +118,27 @@ class EntriesImport:
         sorted_out: Iterator[EntriesPortion] = portions(
             self._order.table, Entry, self._read, size=PORTION
         )
-        for portion in sorted_out:
+        scope = self._order.scope or None
+        await self._record("dnc.import", {"region": self._order.region, "campaign_id": scope})
+        for found in sorted_out:
             async with self._database.write() as tx:
                 now = self._clock.now()
+                await tx.value("hold_contacts")
+                portion = await keep_out(tx, self._erased, found, self._order.columns.phone_column)
                 done = await do_not_call.put(tx, portion.taken, now, source=Source.FILE)
             self._count(portion, done)
             for row, fault in portion.rejected:
                 unknown = isinstance(fault, UnknownCampaign)
                 self._rejects.add(row, fault, self._hint(fault.value) if unknown else "")
             progress(self.counts)
+        await self._record("dnc.imported", self.counts.facts())
         return self.counts
+
+    async def _record(self, action: str, after: Mapping[str, Any]) -> None:
+        """One entry of the beginning and one of the end: without the latter it was interrupted."""
+        async with self._database.write() as tx:
+            name = self._order.table.name
+            await audit_log.record(tx, action, name, self._clock.now(), after=after)
 
     def _read(self, row: TableRow) -> Entry | Fault | UnknownCampaign:
         columns = self._order.columns

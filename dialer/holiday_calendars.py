@@ -3,15 +3,31 @@
 The library is imported at the first question: it takes longer to load than most commands run.
 """
 
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dialer.errors import UsageError
 from dialer.suggestions import close_matches, did_you_mean
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
+
+#: Names are asked for in English; a calendar that has none gives them in its own language.
+_LANGUAGE: Final = "en_US"
+_WORD_OF_A_CLASS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A calendar of the library: how a schedule names it, and what of."""
+
+    code: str
+    name: str
 
 
 def check_calendar(code: str) -> None:
@@ -45,12 +61,97 @@ def public_holidays(code: str, year: int) -> frozenset[date]:
     return frozenset(_calendar(code, year))
 
 
+def named_holidays(code: str, year: int) -> Mapping[date, str]:
+    """The public holidays of *year* by name, in order; observed days say that they are.
+
+    Raises :exc:`UsageError` for a year the library does not cover.
+    """
+    if not covers(code, year):
+        known = _calendar(code)
+        raise UsageError(
+            f"the holidays of {code} in {year} are not known, only those from"
+            f" {known.start_year} to {known.end_year}; a schedule that names {code} is closed then"
+        )
+    return dict(sorted(_calendar(code, year).items()))
+
+
+def search(text: str) -> Sequence[Found]:
+    """The countries and subdivisions with a word in their names that begins with *text*.
+
+    Countries come first and are known by English names, subdivisions by their own (``Bayern``).
+    Letters match in either case and without their accents. A country that *text* is the code or
+    the whole name of comes before all others, with all its subdivisions.
+    """
+    wanted = _plain(text)
+    meant = {
+        found.code
+        for found, words in _directory()
+        if "-" not in found.code and wanted in (found.code.casefold(), *words)
+    }
+    matches = [
+        found
+        for found, words in _directory()
+        if wanted == found.code.casefold()
+        or found.code.partition("-")[0] in meant
+        or any(f" {wanted}" in f" {word}" for word in words)
+    ]
+    return sorted(matches, key=lambda found: found.code.partition("-")[0] not in meant)
+
+
+def names_like(text: str) -> Sequence[Found]:
+    """The countries and subdivisions whose names are spelled most like *text*."""
+    by_word = {word: found for found, words in _directory() for word in words}
+    return [by_word[word] for word in close_matches(_plain(text), by_word)]
+
+
 def _calendar(code: str, *years: int) -> "HolidayBase":
     from holidays import country_holidays
 
     check_calendar(code)
     country, _, subdivision = code.partition("-")
-    return country_holidays(country, subdiv=subdivision or None, years=years or None)
+    return country_holidays(
+        country, subdiv=subdivision or None, years=years or None, language=_LANGUAGE
+    )
+
+
+@lru_cache(maxsize=1)
+def _directory() -> Sequence[tuple[Found, frozenset[str]]]:
+    """Every calendar with the words it may be found by; reading it loads every country."""
+    from holidays.registry import COUNTRIES
+
+    names = {code: _spaced(name) for name, code, *_ in COUNTRIES.values()}
+    countries = [Found(code, names[code]) for code in sorted(_calendars())]
+    subdivisions = [
+        (Found(f"{code}-{subdivision}", f"{max(aliases, key=len)}, {names[code]}"), aliases)
+        for code in sorted(_calendars())
+        for subdivision, aliases in _subdivision_names(code).items()
+    ]
+    return [
+        *((found, _words(found.name)) for found in countries),
+        *((found, _words(*aliases)) for found, aliases in subdivisions),
+    ]
+
+
+def _subdivision_names(country: str) -> Mapping[str, Sequence[str]]:
+    if not _calendars()[country]:
+        return {}
+    known: Mapping[str, Sequence[str]] = _calendar(country).get_subdivision_aliases()
+    return {code: aliases or (code,) for code, aliases in sorted(known.items())}
+
+
+def _plain(text: str) -> str:
+    """*text* for comparing: lower case, accents off, one blank between words."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(each for each in letters if not unicodedata.combining(each)).split())
+
+
+def _words(*names: str) -> frozenset[str]:
+    return frozenset(_plain(name) for name in names)
+
+
+def _spaced(class_name: str) -> str:
+    """``UnitedStates`` as people write it."""
+    return _WORD_OF_A_CLASS.sub(" ", class_name)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -110,16 +110,22 @@ class Schedule:
     weekly: Week
     exceptions: Mapping[date, Ranges] = field(default_factory=dict, hash=False)
     holidays: frozenset[date] = frozenset()  # the operator's own
-    calendars: tuple[str, ...] = ()  # public holidays, as in "DE" or "US-CA"
+    calendars: tuple[str, ...] = ()  # public holidays, as in "DE" or "US-CA", and own calendars
+    #: The days of those of *calendars* that are the operator's own; their provider has the others.
+    own_days: Mapping[str, frozenset[date]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         zone(self.zone)
         if len(self.weekly) != DAYS_OF_A_WEEK:
             raise UsageError(f"a week has 7 days, not {len(self.weekly)}")
-        for day in (*self.exceptions, *self.holidays):
+        for day in chain(self.exceptions, self.holidays, *self.own_days.values()):
             if isinstance(day, datetime):  # it would equal no date, and its holiday be worked
                 raise UsageError(f"not a date: {day!r} has a time of day")
+        for name in self.own_days:
+            if name not in self.calendars:  # its days would not be closed
+                raise UsageError(f"the schedule has days of a calendar it does not name: {name!r}")
         object.__setattr__(self, "exceptions", MappingProxyType(dict(self.exceptions)))
+        object.__setattr__(self, "own_days", MappingProxyType(dict(self.own_days)))
 
 
 class Basis(StrEnum):
@@ -184,7 +190,7 @@ class OpeningHours:
         """What states the hours of *day*."""
         if day in self.schedule.exceptions:
             return Basis.EXCEPTION
-        if day in self.schedule.holidays or self._is_public_holiday(day):
+        if day in self.schedule.holidays or self._is_in_a_calendar(day):
             return Basis.HOLIDAY
         return Basis.WEEKLY
 
@@ -200,8 +206,13 @@ class OpeningHours:
             pieces += [(0, r.end_minute) for r in self._stated(eve, self.basis_of(eve)) if r.spills]
         return tuple(Range(start, end) for start, end in _united(pieces))
 
-    def _is_public_holiday(self, day: date) -> bool:
-        return any(day in self._provider(code, day.year) for code in self.schedule.calendars)
+    def _is_in_a_calendar(self, day: date) -> bool:
+        return any(day in self._days_of(name, day.year) for name in self.schedule.calendars)
+
+    def _days_of(self, calendar: str, year: int) -> frozenset[date]:
+        """What is closed by a calendar: an own one's days are at hand, whatever their year."""
+        own = self.schedule.own_days.get(calendar)
+        return self._provider(calendar, year) if own is None else own
 
     def _stated(self, day: date, basis: Basis) -> Ranges:
         """The ranges that start on *day*."""

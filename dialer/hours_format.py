@@ -4,15 +4,17 @@ Text: ``mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00``. Rules are separated 
 up; days not named are closed; ``22:00-06:00`` passes midnight.
 
 JSON: ``{"zone": …, "weekly": {"mon": ["09:00-12:00"], …}, "exceptions": {"2026-12-24": []},
-"holidays": ["2026-12-31"], "calendars": ["DE-BY"]}``; only zone and weekly are needed.
+"holidays": ["2026-12-31"], "calendars": ["DE-BY", "LA PSC"], "own_days": {"LA PSC":
+["2026-02-17"]}}``; only zone and weekly are needed.
 
-TOML: the same fields. Dates may be TOML's own, and hours the text for people, in one piece
-(``weekly = "mon-fri 09:00-17:00"``) or day by day (``weekly.mon = "09:00-12:00,13:00-18:00"``).
+TOML: the same fields without ``own_days``, which only the calendars themselves can tell. Dates may
+be TOML's own, and hours the text for people, in one piece (``weekly = "mon-fri 09:00-17:00"``) or
+day by day (``weekly.mon = "09:00-12:00,13:00-18:00"``).
 """
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
@@ -32,7 +34,9 @@ _DAY_NUMBER: Final = {
 }
 _DAY_WORDS: Final = (*DAYS, *_FULL_NAMES, DAILY)
 
-_KEYS: Final = ("zone", "weekly", "exceptions", "holidays", "calendars")
+_OWN_DAYS: Final = "own_days"
+_WRITTEN_KEYS: Final = ("zone", "weekly", "exceptions", "holidays", "calendars")
+_KEYS: Final = (*_WRITTEN_KEYS, _OWN_DAYS)
 _NEEDED_KEYS: Final = ("zone", "weekly")
 
 _EXAMPLE: Final = "mon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00"
@@ -89,6 +93,7 @@ def parse_range(text: str) -> Range:
 
 def to_json(schedule: Schedule) -> dict[str, object]:
     """The form :func:`from_json` reads back to an equal schedule; equal ones look the same."""
+    own_days = {name: _day_texts(days) for name, days in sorted(schedule.own_days.items())}
     return {
         "zone": schedule.zone,
         "weekly": {
@@ -98,8 +103,9 @@ def to_json(schedule: Schedule) -> dict[str, object]:
             day.isoformat(): _range_texts(ranges)
             for day, ranges in sorted(schedule.exceptions.items())
         },
-        "holidays": [day.isoformat() for day in sorted(schedule.holidays)],
+        "holidays": _day_texts(schedule.holidays),
         "calendars": [*schedule.calendars],
+        **({_OWN_DAYS: own_days} if own_days else {}),
     }
 
 
@@ -109,10 +115,7 @@ def from_json(form: object) -> Schedule:
     Calendar codes are taken as they are: only their provider knows which exist.
     """
     fields = _mapping(form, "schedule")
-    for key in fields:
-        if key not in _KEYS:
-            hint = did_you_mean(close_matches(key, _KEYS))
-            raise UsageError(f"schedule: no such field: {key!r} ({' '.join(_KEYS)}){hint}")
+    _check_keys(fields, _KEYS)
     for key in _NEEDED_KEYS:
         if key not in fields:
             raise UsageError(f"schedule: {key!r} is missing")
@@ -120,8 +123,12 @@ def from_json(form: object) -> Schedule:
         zone=_text(fields["zone"], "zone"),
         weekly=_week_from_json(fields["weekly"]),
         exceptions=_exceptions_from_json(fields.get("exceptions", {})),
-        holidays=frozenset(_dates_from_json(fields.get("holidays", []))),
+        holidays=_dates_from_json(fields.get("holidays", []), "holidays"),
         calendars=tuple(_texts(fields.get("calendars", []), "calendars")),
+        own_days={
+            name: _dates_from_json(days, f"{_OWN_DAYS}, {name}")
+            for name, days in _mapping(fields.get(_OWN_DAYS, {}), _OWN_DAYS).items()
+        },
     )
 
 
@@ -131,6 +138,7 @@ def from_toml(text: str) -> Schedule:
         fields: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"schedule: not TOML: {error}") from error
+    _check_keys(fields, _WRITTEN_KEYS)
     if isinstance(weekly := fields.get("weekly"), str):
         with _said_of("weekly"):
             week = parse_weekly(weekly)
@@ -141,6 +149,13 @@ def from_toml(text: str) -> Schedule:
     if isinstance(holidays := fields.get("holidays"), list):
         fields["holidays"] = [_as_text(day) for day in holidays]
     return from_json(fields)
+
+
+def _check_keys(fields: Mapping[str, object], known: tuple[str, ...]) -> None:
+    for key in fields:
+        if key not in known:
+            hint = did_you_mean(close_matches(key, known))
+            raise UsageError(f"schedule: no such field: {key!r} ({' '.join(known)}){hint}")
 
 
 def _as_list(hours: object, where: str) -> object:
@@ -214,6 +229,10 @@ def _range_texts(ranges: Ranges) -> list[str]:
     return [str(each) for each in ranges]
 
 
+def _day_texts(days: Iterable[date]) -> list[str]:
+    return [day.isoformat() for day in sorted(days)]
+
+
 def _week_from_json(value: object) -> Week:
     days = _mapping(value, "weekly")
     for name in days:
@@ -229,8 +248,8 @@ def _exceptions_from_json(value: object) -> dict[date, Ranges]:
     }
 
 
-def _dates_from_json(value: object) -> list[date]:
-    return [_date(text, "holidays") for text in _texts(value, "holidays")]
+def _dates_from_json(value: object, where: str) -> frozenset[date]:
+    return frozenset(_date(text, where) for text in _texts(value, where))
 
 
 def _ranges_from_json(value: object, where: str) -> Ranges:

@@ -2,19 +2,21 @@
 
 Theory of operation. Each portion is one transaction: its contacts, its members, its rejected rows
 and the counts so far. Since a contact is its number, importing the list again goes on where an
-interrupted import stopped and doubles nothing.
+interrupted import stopped and doubles nothing. The audit log has an entry of its beginning and one
+of its end: an import without the latter was interrupted.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeAlias
 
-from dialer import contacts
+from dialer import audit_log, contacts
 from dialer.columns import Columns
 from dialer.contacts import Changes, Enrolment
 from dialer.csvio import RejectedRows, Table, TableRow
+from dialer.erased import ErasedPhones, keep_out
 from dialer.intake import PORTION, Portion, Seen, portions
 from dialer.people import Fault, Person, RowFault
 from dialer.ports import Clock, Database, Tx
@@ -48,17 +50,27 @@ class ImportCounts:
     members_added: int = 0
     rejected: Counter[RowFault] = field(default_factory=Counter)
 
+    def facts(self) -> dict[str, Any]:
+        """All counts by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 class Import:
     """One run over one list."""
 
     def __init__(
-        self, database: Database, clock: Clock, order: ImportOrder, rejects: RejectedRows
+        self,
+        database: Database,
+        clock: Clock,
+        order: ImportOrder,
+        rejects: RejectedRows,
+        erased: ErasedPhones | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._order = order
         self._rejects = rejects
+        self._erased = erased
         self._seen: Final = Seen()  # the numbers of rows that were taken
         self.counts: Final = ImportCounts()
 
@@ -70,29 +82,44 @@ class Import:
         if not self._order.dry_run:
             self.counts.import_id = await self._begin()
         for portion in portions(self._order.table, Person, self._read, size=PORTION):
-            changes, members = await self._take(portion)
-            self._count(portion, changes, members)
-            for row, fault in portion.rejected:
+            taken, changes, members = await self._take(portion)
+            self._count(taken, changes, members)
+            for row, fault in taken.rejected:
                 self._rejects.add(row, fault)
             progress(self.counts)
         if not self._order.dry_run:
-            async with self._database.write() as tx:
-                now = self._clock.now()
-                await tx.run("finish_import", import_id=self.counts.import_id, now=now)
+            await self._finish()
         return self.counts
 
     async def _begin(self) -> int:
-        order = self._order
+        order, now = self._order, self._clock.now()
+        campaign_id = order.enrolment.campaign_id if order.enrolment else None
+        mapping = order.columns.described()
         async with self._database.write() as tx:
             import_id = await tx.value(
                 "add_import",
-                campaign_id=order.enrolment.campaign_id if order.enrolment else None,
+                campaign_id=campaign_id,
                 file_name=order.table.name,
                 digest=order.table.digest,
-                mapping=json.dumps(order.columns.described(), ensure_ascii=False),
-                now=self._clock.now(),
+                mapping=json.dumps(mapping, ensure_ascii=False),
+                now=now,
             )
+            after = {
+                "import_id": import_id,
+                "campaign_id": campaign_id,
+                "region": order.region,
+                "mapping": mapping,
+            }
+            await audit_log.record(tx, "contacts.import", order.table.name, now, after=after)
         return int(import_id)
+
+    async def _finish(self) -> None:
+        now, counts = self._clock.now(), self.counts
+        async with self._database.write() as tx:
+            await tx.run("finish_import", import_id=counts.import_id, now=now)
+            await audit_log.record(
+                tx, "contacts.imported", self._order.table.name, now, after=counts.facts()
+            )
 
     def _read(self, row: TableRow) -> Person | Fault:
         columns = self._order.columns
@@ -103,13 +130,17 @@ class Import:
             return Fault(columns.phone_column, found.phone, RowFault.DUPLICATE_IN_FILE)
         return found
 
-    async def _take(self, portion: PeoplePortion) -> tuple[Changes, int]:
-        """Store a portion, or only see what storing it would do."""
+    async def _take(self, portion: PeoplePortion) -> tuple[PeoplePortion, Changes, int]:
+        """Store what may be stored of a portion, or only see what storing it would do."""
+        column = self._order.columns.phone_column
         if self._order.dry_run:
             async with self._database.read() as tx:
-                return await self._preview(tx, portion.taken)
+                portion = await keep_out(tx, self._erased, portion, column)
+                return portion, *await self._preview(tx, portion.taken)
         async with self._database.write() as tx:
-            return await self._store(tx, portion)
+            await tx.value("hold_contacts")
+            portion = await keep_out(tx, self._erased, portion, column)
+            return portion, *await self._store(tx, portion)
 
     async def _preview(self, tx: Tx, people: Sequence[Person]) -> tuple[Changes, int]:
         enrolment = self._order.enrolment

@@ -38,6 +38,7 @@ class Portion(Generic[T, R]):
 
     taken: Sequence[T]
     rejected: Sequence[tuple[TableRow, R]]
+    origins: Sequence[TableRow] = ()  # of what was taken, in the same order
 
     @property
     def rows(self) -> int:
@@ -85,11 +86,13 @@ def portions(
     rows = table.rows()
     while some := list(islice(rows, size)):
         taken: list[T] = []
+        origins: list[TableRow] = []
         rejected: list[tuple[TableRow, R]] = []
         for row in some:
             found = read(row)
             if isinstance(found, kind):
                 taken.append(found)
+                origins.append(row)
             else:
                 rejected.append((row, cast(R, found)))  # what is no T
-        yield Portion(taken, rejected)
+        yield Portion(taken, rejected, origins)

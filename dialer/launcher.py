@@ -6,6 +6,9 @@ attempt ours — and only those are sent, each by a task of its own; the rest go
 So a pause that has committed stops every call whose last look comes after it. The order carries
 the instant after which it is void (window, lease, patience), and the carrier's door checks it as
 its very last statement before bytes leave.
+
+Where an operator has a check of their own, claims are screened before they wait here, many at
+once (see ``screening.py``); the last look stays the last question.
 """
 
 import asyncio
@@ -36,6 +39,7 @@ from dialer.ports import (
     Refused,
     Throttled,
 )
+from dialer.screening import Screening
 
 log = structlog.get_logger()
 
@@ -43,6 +47,7 @@ MS: Final = 1000
 #: After a request that could not leave, the account rests this long, doubling up to the bound.
 BACK_OFF_S: Final = 1.0
 BACK_OFF_MAX_S: Final = 30.0
+MOST_DOUBLINGS: Final = 10
 #: So many requests in a row that came to nothing are no coincidence.
 OUTAGE: Final = 5
 #: A request may leave this much before the one before it would allow, for timers are coarse.
@@ -54,6 +59,8 @@ class Brake(Protocol):
 
     def back_off(self, until_at: int, why: str) -> None: ...
 
+    def hold(self, campaign_id: CampaignId, until_at: int, why: str) -> None: ...
+
     async def stop_campaign(self, campaign_id: CampaignId, why: str) -> None: ...
 
 
@@ -63,7 +70,7 @@ class _Failures:
 
     def back_off_s(self) -> float:
         self.in_a_row += 1
-        return min(BACK_OFF_S * 2.0 ** (self.in_a_row - 1), BACK_OFF_MAX_S)
+        return min(BACK_OFF_S * 2.0 ** min(self.in_a_row - 1, MOST_DOUBLINGS), BACK_OFF_MAX_S)
 
 
 class Launcher:
@@ -80,6 +87,7 @@ class Launcher:
         *,
         at_once: int,
         spacing_us: int = 0,
+        screening: Screening | None = None,
     ) -> None:
         """*at_once* requests may be on their way, all of which the carrier's door lets through:
         one that had to wait there after its last look would leave although a pause came between.
@@ -101,18 +109,28 @@ class Launcher:
         self._in_flight: set[AttemptId] = set()
         self._failures = _Failures()
         self._draining = False
+        self._screening = screening
 
     def attach(self, brake: Brake) -> None:
-        """Name who is told when the carrier does not take calls."""
+        """Name who is told when the carrier does not take calls, or the check does not answer."""
         self._brake = brake
+        if self._screening is not None:
+            self._screening.attach(self._line_up, brake.hold)
 
     @property
     def busy(self) -> bool:
-        """True while a claim waits for its slot or a request is on its way."""
-        return bool(self._heap or self._in_flight)
+        """True while a claim is screened or waits for its slot, or a request is on its way."""
+        screening = self._screening is not None and self._screening.busy
+        return bool(self._heap or self._in_flight or screening)
 
     def add(self, claims: Sequence[Claim]) -> None:
         """Take claims whose intents are durable."""
+        if self._screening is None or self._draining:
+            self._line_up(claims)
+        else:
+            self._screening.add(claims)
+
+    def _line_up(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
             heapq.heappush(self._heap, (claim.send_at, next(self._order), claim))
         self._wake.set()
@@ -122,11 +140,15 @@ class Launcher:
         self._draining = True
         waiting = [claim for _, _, claim in self._heap]
         self._heap.clear()
+        if self._screening is not None:
+            waiting += self._screening.drain()
         await self._release(waiting, "draining")
 
     async def run(self) -> None:
         """Send claims for ever, each at its slot."""
         async with asyncio.TaskGroup() as requests:
+            if self._screening is not None:
+                requests.create_task(self._screening.run())
             while True:
                 due = self._due()
                 if due:

@@ -145,12 +145,16 @@ class WaitReason(StrEnum):
     NO_DAEMON = "no_daemon"  # no daemon has seen the campaign yet
     DRAINING = "draining"  # the daemon is going down
     OUTSIDE_HOURS = "outside_hours"  # closed now, or closing too soon for a call
+    CALLEE_HOURS = "callee_hours"  # closed where the callee is, or may be
+    ZONE_UNKNOWN = "zone_unknown"  # nobody knows what time it is there: give the contact a zone
+    CALLEE_CAP = "callee_cap"  # has had as many calls as may be, for now
     NO_NUMBER = "no_number"  # no caller id is usable
     CAMPAIGN_CONCURRENCY = "campaign_concurrency"  # the campaign has all the calls it may have
     ACCOUNT_CONCURRENCY = "account_concurrency"  # the account has all the calls it may have
     CALL_INTERVAL = "call_interval"  # the campaign started a call a moment ago
     CALLS_PER_SECOND = "calls_per_second"  # the account starts no more calls this second
     CARRIER_BACK_OFF = "carrier_back_off"  # the carrier asked us to wait, or cannot be reached
+    PRE_DIAL_CHECK = "pre_dial_check"  # the operator's own check before calls does not answer
     STORE_FAILED = "store_failed"  # intents cannot be made durable
     RETRY_NOT_DUE = "retry_not_due"  # called before, due again at a known time
     DEFERRED = "deferred"  # given back a moment ago, due again soon
@@ -172,6 +176,7 @@ class FailReason(StrEnum):
     NEVER_OPEN = "never_open"  # no window opens any more
     DO_NOT_CALL = "do_not_call"  # the callee, or somebody for them, has asked not to be called
     DESTINATION_NOT_ALLOWED = "destination_not_allowed"  # our account may not call there
+    REFUSED_BY_CHECK = "refused_by_check"  # the operator's own check before calls said never
     CANCELLED = "cancelled"  # the campaign was cancelled or ended by hand
 
 
@@ -190,6 +195,14 @@ class Claim(NamedTuple):
     ring_timeout_s: int
     amd: AmdMode
     detect_message_end: bool
+
+
+class InboundCall(NamedTuple):
+    """Somebody calls one of our numbers."""
+
+    sid: CallSid
+    from_: str | None  # E.164; None: withheld, or no telephone
+    to: str
 
 
 @dataclass(frozen=True, slots=True)

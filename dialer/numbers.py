@@ -5,12 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
+from dialer import audit_log
 from dialer.counters import local_day
 from dialer.errors import NotFoundError, UsageError
 from dialer.model import NumberId
-from dialer.phones import PhoneError, e164, zone_of
+from dialer.phones import PhoneError, e164
+from dialer.places import zone_of
 from dialer.ports import OwnedNumber, Row, Tx
 from dialer.suggestions import close_matches, did_you_mean
 from dialer.timezones import zone
@@ -19,6 +21,13 @@ MS: Final = 1000
 
 MANUAL: Final = "manual"
 """The source of a score that an operator gave."""
+
+ACCOUNT: Final = "the carrier's account"
+"""What numbers are taken over from, for the audit log."""
+
+_AUDITED: Final = (
+    "id", "name", "zone", "max_live", "spam_score", "spam_source", "spam_scored_at", "disabled_at",
+)  # fmt: skip
 
 
 class Band(StrEnum):
@@ -79,6 +88,8 @@ async def add(
     if new.score is not None:
         _check_score(new.score)
     number_id = await _insert(tx, phone, new, now, default_zone)
+    row = await find(tx, phone)
+    await audit_log.record(tx, "numbers.add", phone, now, after=_audited(row))
     return number_id, phone
 
 
@@ -90,6 +101,9 @@ async def sync(
     missing = {number.phone: number for number in owned if number.phone not in known}
     for number in missing.values():
         await _insert(tx, number.phone, NewNumber(number.phone, number.name), now, default_zone)
+    if missing:
+        after = {"added": list(missing)}
+        await audit_log.record(tx, "numbers.sync", ACCOUNT, now, after=after)
     return list(missing)
 
 
@@ -131,18 +145,18 @@ async def reports(tx: Tx, now: int) -> list[NumberReport]:
     ]
 
 
-async def enable(tx: Tx, phone: str, region: str) -> Row:
+async def enable(tx: Tx, phone: str, region: str, now: int) -> Row:
     """Let campaigns call from a number again; one that is enabled stays so."""
     row = await find(tx, phone, region)
     await tx.run("enable_number", number_id=row["id"])
-    return await _revised(tx, row)
+    return await _revised(tx, row, "numbers.enable", now)
 
 
 async def disable(tx: Tx, phone: str, region: str, now: int) -> Row:
     """Start no new call from a number; one that is disabled stays so."""
     row = await find(tx, phone, region)
     await tx.run("disable_number", number_id=row["id"], now=now)
-    return await _revised(tx, row)
+    return await _revised(tx, row, "numbers.disable", now)
 
 
 async def score(tx: Tx, phone: str, value: float, region: str, now: int) -> Row:
@@ -150,7 +164,7 @@ async def score(tx: Tx, phone: str, value: float, region: str, now: int) -> Row:
     _check_score(value)
     row = await find(tx, phone, region)
     await tx.run("score_number", number_id=row["id"], score=value, source=MANUAL, now=now)
-    return await _revised(tx, row)
+    return await _revised(tx, row, "numbers.score", now)
 
 
 #: A region without numbers: only those with a plus can be read there.
@@ -180,8 +194,17 @@ async def _insert(tx: Tx, phone: str, new: NewNumber, now: int, default_zone: st
     return NumberId(number_id)
 
 
-async def _revised(tx: Tx, row: Row) -> Row:
+async def _revised(tx: Tx, row: Row, action: str, now: int) -> Row:
     """Make daemons read the campaigns of a changed number again; returns its new row."""
     await tx.run("revise_campaigns_of_number", number_id=row["id"])
     await tx.run("bump_revision")
-    return await find(tx, row["phone"])
+    changed = await find(tx, row["phone"])
+    before, after = _audited(row), _audited(changed)
+    if before != after:
+        await audit_log.record(tx, action, row["phone"], now, before=before, after=after)
+    return changed
+
+
+def _audited(row: Row) -> dict[str, Any]:
+    """What the audit log keeps of a number, besides its masked phone."""
+    return {name: row[name] for name in _AUDITED}

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from dialer import campaigns as use_cases
+from dialer.hours import HolidayProvider
 from dialer.model import CampaignId, WaitReason
-from dialer.plans import HolidayProvider, hours_from
+from dialer.plans import hours_from
 from dialer.ports import Row, Tx
 from dialer.states import (
     FINAL_MEMBER_STATES,

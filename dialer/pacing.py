@@ -61,3 +61,16 @@ def reserve(lanes: Sequence[Lane], now_us: int, horizon_us: int, limit: int) -> 
         free = [start + spacing for spacing in spacings]
     taken = [Lane(at, spacing) for at, spacing in zip(free, spacings, strict=True)]
     return Slots(starts, taken)
+
+
+def opened(
+    lanes: Sequence[Lane], now_us: int, horizon_us: int, starts_us: Sequence[int]
+) -> Sequence[int]:
+    """From when on each of *starts_us*, which were reserved with a lead, may really leave.
+
+    The first need not wait for its start where the lanes have been free: whoever came before has
+    left, and whoever comes after keeps the distance from the start.
+    """
+    held_until = (lane.free_at(horizon_us) for lane in lanes if lane.spacing_us)
+    open_us = max(now_us, *held_until, 0)
+    return [min(open_us, start) if start == starts_us[0] else start for start in starts_us]

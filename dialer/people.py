@@ -29,6 +29,7 @@ class RowFault(StrEnum):
     INVALID_PHONE = "invalid_phone"
     ROUNDED_PHONE = "rounded_phone"  # a spreadsheet made a decimal of it
     AMBIGUOUS_PHONE = "ambiguous_phone"  # one number as it stands, another with a plus before it
+    ERASED = "erased"  # erased on the callee's wish: neither called nor stored again
     DUPLICATE_IN_FILE = "duplicate_in_file"  # an earlier row has the same number and was taken
     BAD_ZONE = "bad_zone"  # not the name of a time zone
     BAD_PRIORITY = "bad_priority"

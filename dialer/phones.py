@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, made E.164 or refused. The one door to ``phonenumbers``.
+"""Phone numbers as people write them, made E.164 or refused.
 
 Nothing is guessed: ringing the wrong person is worse than a row the operator has to mend. What a
 spreadsheet has rounded, what holds letters or an extension, and what can be read as two numbers is
@@ -13,7 +13,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, Self
 
 import phonenumbers
@@ -21,10 +21,6 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, Phone
 
 from dialer.errors import UsageError
 from dialer.suggestions import close_matches, did_you_mean
-from dialer.timezones import zone_names
-
-#: What stands for "no idea" in the library's tables.
-_NO_ZONE: Final = "Etc/Unknown"
 
 #: A leading apostrophe keeps spreadsheets from reading a number as a formula.
 _GUARD: Final = re.compile(r"'(?=\+)")
@@ -89,6 +85,12 @@ def parsed(text: str, region: str | None) -> str | None:
     return _formatted(number) if phonenumbers.is_valid_number(number) else None
 
 
+def country_and_rest(phone: str) -> tuple[str, str]:
+    """The country code and the national digits of an E.164 number."""
+    number = phonenumbers.parse(phone, None)
+    return str(number.country_code), phonenumbers.national_significant_number(number)
+
+
 def check_region(region: str) -> str:
     """*region* as the library knows it; :exc:`UsageError` names close ones otherwise."""
     code = region.strip().upper()
@@ -96,25 +98,6 @@ def check_region(region: str) -> str:
         hint = did_you_mean(close_matches(code, phonenumbers.SUPPORTED_REGIONS))
         raise UsageError(f"not a country of phone numbers: {region!r} (as in DE or US){hint}")
     return code
-
-
-@lru_cache(maxsize=4096)
-def zones_of(phone: str) -> tuple[str, ...]:
-    """Every zone in which the E.164 number may be, by its prefix; none when nothing is known."""
-    from phonenumbers import timezone  # 3,000 prefixes, which most commands do without
-
-    try:
-        number = phonenumbers.parse(phone, None)
-    except NumberParseException:
-        return ()
-    found = timezone.time_zones_for_number(number)
-    return tuple(name for name in found if name != _NO_ZONE and name in zone_names())
-
-
-def zone_of(phone: str) -> str | None:
-    """The zone of the E.164 number, when there is exactly one in which it may be."""
-    zones = zones_of(phone)
-    return zones[0] if len(zones) == 1 else None
 
 
 def _bare(text: str) -> str:

@@ -1,19 +1,23 @@
 """A campaign as the engine needs it: its row, read once per revision and made ready to decide."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 
+from dialer import rule_book
 from dialer.errors import DialerError
-from dialer.hours import ALWAYS_OPEN, Hours, OpeningHours
+from dialer.hours import ALWAYS_OPEN, HolidayProvider, Hours, Intersection, OpeningHours
 from dialer.hours_format import from_json
 from dialer.model import AgentKind, AmdMode, CampaignId, OnMachine
 from dialer.ports import Row, Tx
+from dialer.rules.pack import current_pack
+from dialer.rules.rule import Cap
+from dialer.rules.rule_set import RuleSet
 from dialer.states import CampaignStatus
+from dialer.windows import Window, Windows
 from retries.outcome import Outcome
 from retries.policy import Policy
 from rotation.pool import Limits
@@ -21,12 +25,15 @@ from rotation.strategies import Strategy
 
 log = structlog.get_logger()
 
-#: Public holidays of a calendar code in a year.
-HolidayProvider = Callable[[str, int], frozenset[date]]
+_DAY_S: Final = 86_400
 
-#: Every member's calling window is its campaign's, so far; windows of the callee's own zone and
-#: region get keys of their own, and a claim asks for the keys that are open.
-WHOLE_CAMPAIGN: Final = ""
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules in force, made ready to decide."""
+
+    id: int | None  # None: as they are delivered
+    windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,65 +57,98 @@ class CampaignPlan:
     on_machine: OnMachine
     completion_timeout_s: int
     policy: Policy
+    callee_caps: tuple[Cap, ...]
+    rules: Rules
+    _hours_at: dict[str, Hours] = field(default_factory=dict, compare=False, repr=False)
 
-    def open_window_keys(self, at: int) -> tuple[str, ...]:
-        """The keys of the windows that are open at *at*."""
-        return (WHOLE_CAMPAIGN,) if self.hours.is_open(at) else ()
+    def window(self, window_key: str) -> Window:
+        """What the rules say of callees with that key."""
+        return self.rules.windows.of(window_key)
+
+    def hours_at(self, window_key: str) -> Hours:
+        """When callees with that key may be called: by the rules and by the schedule."""
+        hours = self._hours_at.get(window_key)
+        if hours is None:
+            hours = Intersection(self.hours, self.window(window_key).hours)
+            self._hours_at[window_key] = hours
+        return hours
 
 
 class Plans:
-    """The campaigns' plans, kept until their revision moves."""
+    """The campaigns' plans, kept until their revision moves or the rules do."""
 
     def __init__(self, holidays: HolidayProvider) -> None:
         self._holidays = holidays
+        self._rules: Rules | None = None
         self._known: dict[CampaignId, CampaignPlan] = {}
 
     async def active(self, tx: Tx) -> list[CampaignPlan]:
         """Every active campaign, oldest first."""
-        return self._readable(await tx.rows("active_plans"))
+        return await self._readable(tx, await tx.rows("active_plans"))
 
     async def open(self, tx: Tx) -> list[CampaignPlan]:
         """Every campaign that may still dial one day, oldest first."""
-        return self._readable(await tx.rows("open_plans"))
+        return await self._readable(tx, await tx.rows("open_plans"))
 
     async def calling(self, tx: Tx) -> list[CampaignPlan]:
         """Every campaign with an open attempt, whatever its status."""
-        return self._readable(await tx.rows("calling_plans"))
+        return await self._readable(tx, await tx.rows("calling_plans"))
 
     async def of(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
         """One campaign, whatever its status; it does not end before the transaction does."""
         row = await tx.row("deciding_plan", campaign_id=campaign_id)
         assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        # What is over is settled, whatever can be read. A retry may be put into a closed hour by
+        # that, but nobody is claimed for a campaign whose hours or rules are unreadable.
         try:
-            return self._plan(row)
+            rules = await self._rules_as_of(tx, row)
+        except DialerError as error:
+            log.error("rules.unreadable", error=str(error))
+            rules = Rules(None, Windows(RuleSet(current_pack()), self._holidays))
+        try:
+            return self._plan(row, rules)
         except (DialerError, ValueError) as error:
-            # What is over is settled all the same. A retry may be put into a closed hour by this,
-            # but nobody is claimed for a campaign whose hours cannot be read.
             log.error("campaign.unreadable", campaign=campaign_id, error=str(error))
-            return plan_from({**row, "schedule_body": None}, self._holidays)
+            return plan_from({**row, "schedule_body": None}, self._holidays, rules)
+
+    async def as_of(self, tx: Tx, campaign_id: CampaignId, rule_set_id: int | None) -> CampaignPlan:
+        """A campaign under the rules of a past set; its settings are today's."""
+        row = await tx.row("deciding_plan", campaign_id=campaign_id)
+        assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        windows = Windows(await rule_book.as_of(tx, rule_set_id), self._holidays)
+        return plan_from(row, self._holidays, Rules(rule_set_id, windows))
 
     def forget(self) -> None:
         """A transaction was rolled back: what was read in it may never have been."""
         self._known.clear()
+        self._rules = None
 
-    def _readable(self, rows: Sequence[Row]) -> list[CampaignPlan]:
+    async def _rules_as_of(self, tx: Tx, row: Row) -> Rules:
+        """The rules that are in force as a plan's row is read."""
+        if self._rules is None or self._rules.id != row["rule_set_id"]:
+            windows = Windows(await rule_book.load(tx), self._holidays)
+            self._rules = Rules(row["rule_set_id"], windows)
+            self._known.clear()
+        return self._rules
+
+    async def _readable(self, tx: Tx, rows: Sequence[Row]) -> list[CampaignPlan]:
         """The plans that can be read; one that cannot stops its own campaign and no other."""
         plans = []
         for row in rows:
             try:
-                plans.append(self._plan(row))
+                plans.append(self._plan(row, await self._rules_as_of(tx, row)))
             except (DialerError, ValueError) as error:
                 log.error("campaign.unreadable", campaign=row["id"], error=str(error))
         return plans
 
-    def _plan(self, row: Row) -> CampaignPlan:
+    def _plan(self, row: Row, rules: Rules) -> CampaignPlan:
         known = self._known.get(row["id"])
         if known is None or known.revision != row["revision"]:
-            known = self._known[row["id"]] = plan_from(row, self._holidays)
+            known = self._known[row["id"]] = plan_from(row, self._holidays, rules)
         return known
 
 
-def plan_from(row: Row, holidays: HolidayProvider) -> CampaignPlan:
+def plan_from(row: Row, holidays: HolidayProvider, rules: Rules) -> CampaignPlan:
     """Make a campaign's row, joined with its schedule, ready to decide."""
     return CampaignPlan(
         id=row["id"],
@@ -128,6 +168,11 @@ def plan_from(row: Row, holidays: HolidayProvider) -> CampaignPlan:
         on_machine=OnMachine(row["on_machine"]),
         completion_timeout_s=row["completion_timeout_s"],
         policy=policy_from(row),
+        callee_caps=(
+            Cap(row["callee_calls_per_day"], _DAY_S),
+            Cap(row["callee_calls_per_week"], 7 * _DAY_S),
+        ),
+        rules=rules,
     )
 
 

@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from dialer.model import AmdMode, AttemptId, CallEvent, CallFacts, CallSid, Script
+from dialer.model import AmdMode, AttemptId, CallEvent, CallFacts, CallSid, InboundCall, Script
 
 Row: TypeAlias = Mapping[str, Any]
 #: The parameters of a query by name: a mapping, or a named tuple, which is quicker to bind.
 Params: TypeAlias = Mapping[str, Any] | tuple[Any, ...]
+
+#: Who acts where no operator does.
+DAEMON: Final = "daemon"
+CALLEE: Final = "callee"
 
 
 class Clock(Protocol):
@@ -41,6 +45,10 @@ class Ids(Protocol):
 class Tx(Protocol):
     """One transaction. Queries are named; their text lives with the store."""
 
+    @property
+    def actor(self) -> str:
+        """Who acts in it, for the audit log."""
+
     async def rows(self, query: str, **params: Any) -> Sequence[Row]: ...
 
     async def row(self, query: str, **params: Any) -> Row | None: ...
@@ -60,8 +68,11 @@ class Database(Protocol):
     def read(self) -> AbstractAsyncContextManager[Tx]:
         """Committed data only; never blocks a writer."""
 
-    def write(self) -> AbstractAsyncContextManager[Tx]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+    def write(self, actor: str | None = None) -> AbstractAsyncContextManager[Tx]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        In it acts *actor*, or whoever the database was opened for.
+        """
 
 
 # -- the carrier ---------------------------------------------------------------------------------
@@ -177,6 +188,54 @@ class Carrier(Protocol):
         """Raise CredentialsError or UnreachableError when the account cannot be used."""
 
 
+# -- the operator's own last word before a call ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PreDialQuestion:
+    """May this call be placed? All that is known of it."""
+
+    attempt_id: AttemptId
+    phone: str  # E.164
+    caller_id: str  # E.164
+    campaign: str
+    name: str
+    email: str  # empty: none is known
+    language: str | None
+    variables: Mapping[str, str]
+    attempts: int  # calls of this campaign that the contact has had
+
+
+@dataclass(frozen=True, slots=True)
+class MayCall:
+    """Nothing speaks against this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """This campaign must not call this contact, now or later."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now: ask again at *until_at* (UTC ms)."""
+
+    until_at: int
+    reason: str = ""
+
+
+PreDialAnswer: TypeAlias = MayCall | Never | Later
+
+
+class PreDialCheck(Protocol):
+    """Asked about every call before it is placed, several at a time."""
+
+    async def __call__(self, question: PreDialQuestion, /) -> PreDialAnswer:
+        """Whatever is raised, or takes too long, is no answer."""
+
+
 class CallbackDoor(Protocol):
     """The carrier's side of the web server: who is knocking, what they say, what they hear."""
 
@@ -203,6 +262,18 @@ class CallbackDoor(Protocol):
 
     def opted_out(self, script: Script) -> bytes:
         """What somebody hears who asked for no more calls."""
+
+    def inbound_call(self, body: bytes) -> InboundCall:
+        """Parse the news that somebody calls us; raises UsageError for a body that is none."""
+
+    def greeting(self, text: str) -> bytes:
+        """What somebody hears who calls us, with the offer not to be called again."""
+
+    def greeted_opts_out(self, body: bytes) -> bool:
+        """Whether the key that was pressed during the greeting asks for no more calls."""
+
+    def greeted_opted_out(self) -> bytes:
+        """What a caller hears who asked for no more calls."""
 
     def goodbye(self) -> bytes:
         """The document that ends a call; also the answer when anything goes wrong."""

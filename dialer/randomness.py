@@ -14,6 +14,11 @@ def system_rng() -> random.Random:
     return random.Random()  # noqa: S311  jitter needs no secrecy
 
 
+def secret_bytes(count: int) -> bytes:
+    """Chance nobody can guess, for keys."""
+    return secrets.token_bytes(count)
+
+
 class SystemIds:
     """Ids that sort by time and cannot be guessed: 48 bits of milliseconds, 80 bits of chance."""
 

@@ -24,7 +24,7 @@ from dialer.calls import Calls, CallTimes
 from dialer.errors import DialerError
 from dialer.leases import Lease
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
-from dialer.plans import Plans
+from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
 from dialer.states import AttemptState
 
@@ -115,17 +115,20 @@ class Reaper:
                 questions.create_task(self._ask(row))
 
     async def call_off(self) -> None:
-        """End calls nobody has answered by the time their campaign's window closes, or their callee
-        is put on the do-not-call list.
+        """End calls nobody has answered by the time their window closes, or their callee is put on
+        the do-not-call list.
 
         The carrier leaves conversations alone, whatever we know of them.
         """
         now = self._clock.now()
         async with self._database.read() as tx:
             placed = await tx.rows("placed_attempts", owner=self._lease.daemon_id)
-            plans = await self._plans.calling(tx)
-        closed = {plan.id for plan in plans if not plan.hours.is_open(now)}
-        late = [row for row in placed if row["listed"] or row["campaign_id"] in closed]
+            plans = {plan.id: plan for plan in await self._plans.calling(tx)}
+        late = [
+            row
+            for row in placed
+            if row["listed"] or _is_closed(plans.get(row["campaign_id"]), row["window_key"], now)
+        ]
         await self._cancel_all([row for row in late if row["id"] not in self._called_off])
         self._called_off.intersection_update(row["id"] for row in late)
 
@@ -266,3 +269,8 @@ class Reaper:
     async def _write_postponed(tx: Tx, postponed: Sequence[dict[str, object]]) -> list[None]:
         await tx.many("postpone_checks", postponed)
         return [None] * len(postponed)
+
+
+def _is_closed(plan: CampaignPlan | None, window_key: str, now: int) -> bool:
+    """Whether a window is known to be closed; a plan that cannot be read closes nothing."""
+    return plan is not None and not plan.hours_at(window_key).is_open(now)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialer import audit_log, calendars
 from dialer.errors import NotFoundError, UsageError
-from dialer.hours import HORIZON_MS, Schedule
+from dialer.hours import HORIZON_MS, HolidayProvider, OpeningHours, Schedule
 from dialer.hours_format import DAYS, from_json, from_toml, parse_ranges, parse_weekly, to_json
-from dialer.plans import HolidayProvider, hours_from
+from dialer.months import Month, NameProvider, month_of, of_schedule
+from dialer.plans import hours_from
 from dialer.ports import Row, Tx
 from dialer.suggestions import close_matches, did_you_mean
 
@@ -64,13 +66,20 @@ def from_file(path: Path) -> Schedule:
 
 
 async def create(tx: Tx, name: str, schedule: Schedule, now: int) -> int:
-    """Add a schedule and return its id; raises UsageError for a name that is taken."""
+    """Add a schedule and return its id; raises UsageError for a name that is taken.
+
+    It closes on the days that the own calendars it names have now, and as soon as they change on
+    those they have then.
+    """
     if not name.strip():
         raise UsageError("a schedule needs a name")
     if await tx.row("schedule_by_name", name=name) is not None:
         raise UsageError(f"there is a schedule {name!r} already; choose another name")
-    body = json.dumps(to_json(schedule))
-    return int(await tx.value("add_schedule", name=name, body=body, now=now))
+    body = to_json(await calendars.filled(tx, schedule))
+    schedule_id = await tx.value("add_schedule", name=name, body=json.dumps(body), now=now)
+    after = {"id": schedule_id, **body}
+    await audit_log.record(tx, "schedule.create", name, now, after=after)
+    return int(schedule_id)
 
 
 async def find(tx: Tx, name: str) -> Row:
@@ -106,6 +115,25 @@ async def ask(
         ends = is_open and until_at < at + HORIZON_MS
         answers.append(Answer(at, is_open, hours.next_open(at), until_at if ends else None))
     return answers
+
+
+async def month(
+    tx: Tx,
+    name: str,
+    when: tuple[int, int] | None,
+    now: int,
+    holidays: HolidayProvider,
+    names: NameProvider,
+) -> tuple[Row, Month]:
+    """The schedule of that name and its month: year and number, else that of *now* in its zone.
+
+    *names* has the names of public holidays.
+    """
+    row = await find(tx, name)
+    schedule = schedule_of(row)
+    year, number = when or month_of(now, schedule.zone)
+    named = calendars.names_from(await calendars.listed(tx), names)
+    return row, of_schedule(year, number, OpeningHours(schedule, holidays), named)
 
 
 def _exception(text: str) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,8 +18,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from dialer import retention
 from dialer.clock import TimeScale
 from dialer.errors import CredentialsError, UsageError
+from dialer.pre_dial import sources as pre_dial
 from dialer.suggestions import close_matches, did_you_mean
 
 PREFIX: Final = "DIALER_"
@@ -27,6 +29,11 @@ CONFIG_VARIABLE: Final = "DIALER_CONFIG"
 #: Variables with the prefix that are no settings: where to look, and what the tests run on.
 OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "DIALER_TEST_POSTGRES"})
 DEFAULT_CONFIG: Final = "dialer.toml"
+#: Says that it was a machine, and how to be left alone.
+INCOMING_MESSAGE: Final = (
+    "Thank you for calling back. This number places calls and takes none, so nobody can answer "
+    "here. If you do not want to be called by us again, press 9."
+)
 
 
 class Settings(BaseSettings):
@@ -43,6 +50,9 @@ class Settings(BaseSettings):
         "US", pattern="^[A-Z]{2}$", description="Country of phone numbers written without one."
     )
     default_zone: str = Field("UTC", description="Time zone of schedules and numbers without one.")
+    actor: str = Field(
+        "", description="Who acts, for the audit log; without it the user and the machine."
+    )
 
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8090, ge=0, le=65535, description="Port the web server listens on.")
@@ -74,6 +84,29 @@ class Settings(BaseSettings):
     )
     call_time_limit_s: int = Field(
         1800, ge=10, le=14400, description="A call is ended by the carrier after this."
+    )
+
+    pre_dial_check: str = Field(
+        "",
+        description="Your own check before every call: `command:/path --flag`, `https://…`, "
+        "`entry:NAME`; empty = none.",
+    )
+    pre_dial_secret: SecretStr = Field(
+        SecretStr(""), description="Sent to the check's address in X-Dialer-Secret."
+    )
+    pre_dial_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="How long the check may take for one call."
+    )
+    pre_dial_fail_closed: bool = Field(
+        True, description="Without an answer of the check nobody is called; false = they are."
+    )
+    pre_dial_at_once: int = Field(
+        16, ge=1, le=1000, description="Calls that may be checked at once."
+    )
+    incoming_message: str = Field(
+        INCOMING_MESSAGE,
+        max_length=2000,
+        description="What somebody hears who calls one of our numbers; empty = a hang-up.",
     )
 
     request_timeout_s: float = Field(
@@ -116,6 +149,25 @@ class Settings(BaseSettings):
     busy_timeout_s: float = Field(
         10.0, gt=0, description="How long another program may hold the database."
     )
+    privacy_key: SecretStr = Field(
+        SecretStr(""), description="Key under which erased numbers are known; PostgreSQL needs one."
+    )
+    privacy_key_file: str = Field(
+        "", description="File that holds it; SQLite has one beside the database by default."
+    )
+    retain_calls_days: int = Field(
+        0, ge=0, le=36_500, description="Days ended calls are kept, 30 or more; 0 = for ever."
+    )
+    retain_events_days: int = Field(
+        0, ge=0, le=36_500, description="Days the carrier's news of them is kept, 7 or more."
+    )
+    retain_import_rows_days: int = Field(
+        0, ge=0, le=36_500, description="Days the values of rejected rows are kept."
+    )
+    retain_dnc_history_days: int = Field(
+        0, ge=0, le=36_500, description="Days of do-not-call history that are kept, 30 or more."
+    )
+
     log_format: str = Field(
         "auto", pattern="^(auto|json|text)$", description="json, text, or text on a terminal."
     )
@@ -135,6 +187,26 @@ class Settings(BaseSettings):
         except UsageError as error:
             raise ValueError(error.message) from None
         return value
+
+    @field_validator("pre_dial_check")
+    @classmethod
+    def _known_check(cls, value: str) -> str:
+        try:
+            pre_dial.parse(value)
+        except UsageError as error:
+            raise ValueError(error.message) from None
+        return value
+
+    @field_validator(*(f"retain_{kind}_days" for kind in retention.Kind))
+    @classmethod
+    def _long_enough(cls, days: int, info: ValidationInfo) -> int:
+        assert info.field_name is not None, "it is asked for fields"
+        kind = retention.Kind(info.field_name.removeprefix("retain_").removesuffix("_days"))
+        try:
+            retention.check_days(kind, days)
+        except UsageError as error:
+            raise ValueError(error.message) from None
+        return days
 
     @field_validator("public_url", "twilio_base_url")
     @classmethod
@@ -159,6 +231,26 @@ class Settings(BaseSettings):
     @property
     def scale(self) -> TimeScale:
         return TimeScale.parse(self.time_scale)
+
+    @property
+    def check_s(self) -> float:
+        """How long before its slot a call may have to wait for the pre-dial check."""
+        return self.pre_dial_timeout_s if self.pre_dial_check else 0.0
+
+    @property
+    def leave_bound_s(self) -> float:
+        """A request leaves within this time of its intent, or never."""
+        return self.look_ahead_s + self.patience_s + 2 * self.check_s
+
+    @property
+    def retention(self) -> retention.Retention:
+        """How long what is kept."""
+        return retention.Retention(
+            calls_days=self.retain_calls_days,
+            events_days=self.retain_events_days,
+            import_rows_days=self.retain_import_rows_days,
+            dnc_history_days=self.retain_dnc_history_days,
+        )
 
     @property
     def is_postgres(self) -> bool:

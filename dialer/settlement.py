@@ -23,6 +23,7 @@ class Past(NamedTuple):
     rejections: int
     unplaced: int
     outcome: Outcome | None  # of the attempt before this one
+    window_key: str  # where the callee may be: there, too, it is to be open
 
 
 class Ended(NamedTuple):
@@ -53,7 +54,7 @@ def after_call(ended: Ended, past: Past, plan: CampaignPlan, now: int, spread: f
         past.attempts,
         now,
         spread,
-        plan.hours.next_open,
+        plan.hours_at(past.window_key).next_open,
         rejections=past.rejections,
         unplaced=past.unplaced,
     )
@@ -82,7 +83,7 @@ def without_call(
         past.attempts if outcome is Outcome.NOT_PLACED else max(past.attempts, 1),
         now,
         spread,
-        plan.hours.next_open,
+        plan.hours_at(past.window_key).next_open,
         rejections=past.rejections,
         unplaced=past.unplaced,
         not_before_at=quarantine_ends_at,

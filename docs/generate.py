@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dialer import states
+from dialer.hours_format import format_weekly
 from dialer.model import FailReason, WaitReason
+from dialer.rules.pack import current_pack
 from dialer.settings import Settings
 from retries.outcome import Outcome
 
@@ -80,10 +82,37 @@ def _listed(reasons: type[StrEnum]) -> str:
     return "".join(f"- `{reason}`: {said[reason]}\n" for reason in reasons)
 
 
+def rules_page() -> str:
+    """The calling rules that come with the program."""
+    pack = current_pack()
+    parts = [
+        (
+            f"# The calling rules of {pack.version}\n\n"
+            "Drawn from `dialer/rules` by `python docs/generate.py`. Engineering data, not legal\n"
+            "advice; [what the columns mean, and how rules combine](calling-rules.md).\n\n"
+            "| rule | hours | holidays | caps | since | confidence | note |\n"
+            "|---|---|---|---|---|---|---|\n"
+        )
+    ]
+    for rule in pack.rules:
+        hours = format_weekly(rule.weekly) + (f" ({rule.zone})" if rule.zone else "")
+        holidays, caps = " ".join(rule.holidays), " ".join(map(str, rule.caps))
+        source = f" [Source]({rule.source})" if rule.source else ""
+        parts.append(
+            f"| `{rule.id}` | {hours} | {holidays} | {caps} | {rule.valid_from or ''} "
+            f"| {rule.confidence}{'' if rule.law_found else ', no law found'} "
+            f"| {rule.note}{source} |\n"
+        )
+    places = ", ".join(f"{place} ({law})" for place, law in pack.territories.items())
+    parts.append(f"\nPlaces where another country's rules hold: {places}.\n")
+    return "".join(parts)
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/states.md": states_page,
     "reference/settings.md": settings_page,
     "reference/reasons.md": reasons_page,
+    "reference/calling-rules-table.md": rules_page,
 }
 
 

@@ -1,11 +1,12 @@
 """Everything an audit goes by, in one value, and the few joins that every promise needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
 from dialer.audit.records import (
+    ERASED,
     Account,
     Attempt,
     Bounds,
@@ -65,7 +66,7 @@ class Evidence:
     @cached_property
     def judged(self) -> Sequence[Call]:
         """The calls of the period, in the order they were accepted."""
-        calls = (call for call in self.calls if self.in_period(call.accepted_at))
+        calls = (self._as_kept(call) for call in self.calls if self.in_period(call.accepted_at))
         return sorted(calls, key=lambda call: (call.accepted_at, call.sid))
 
     @cached_property
@@ -86,6 +87,13 @@ class Evidence:
             or self.attempt_by_sid.get(call.sid)
             or self.attempt_by_id.get(self._told.get(call.sid, ""))
         )
+
+    def _as_kept(self, call: Call) -> Call:
+        """A call to somebody who was erased, under the name that is kept instead of the number."""
+        attempt = self.attempt_of(call)
+        if attempt is None or not attempt.phone.startswith(ERASED):
+            return call
+        return replace(call, to=attempt.phone)
 
     def campaign_of(self, attempt: Attempt) -> Campaign | None:
         """The campaign an attempt was made in."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -33,8 +34,11 @@ class StoredHours:
                 date.fromisoformat(day): _ranges(texts)
                 for day, texts in form.get("exceptions", {}).items()
             }
-            self._holidays = {date.fromisoformat(day) for day in form.get("holidays", ())}
-            self.calendars = tuple(form.get("calendars", ()))
+            own_days: Mapping[str, Iterable[str]] = form.get("own_days", {})
+            closed = chain(form.get("holidays", ()), *own_days.values())
+            self._holidays = {date.fromisoformat(day) for day in closed}
+            named = form.get("calendars", ())
+            self.calendars = tuple(name for name in named if name not in own_days)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a schedule: {error!r}") from error
         self._public_holidays = public_holidays

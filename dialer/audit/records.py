@@ -18,6 +18,9 @@ OPEN: Final = frozenset({"intent", "unknown", "placed"})
 #: A campaign in one of these dials nobody any more.
 ENDED: Final = frozenset({"completed", "cancelled"})
 
+#: What stands in place of the number of somebody who was erased begins like this.
+ERASED: Final = "erased:"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -187,7 +190,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class StoreEffect:
-    """A commit that succeeded, or one of intents that failed, as a simulation has seen it."""
+    """A write that the store kept, or one that it refused, as a simulation has seen it."""
 
     at: int
     committed: bool

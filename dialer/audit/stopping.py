@@ -35,9 +35,10 @@ def calls_under_command(evidence: Evidence) -> Scope:
 
 
 def i16_a_failed_store_stops_new_calls(evidence: Evidence) -> Iterator[Violation]:
-    """After an intent could not be kept no call is placed until a commit succeeds again.
+    """After the store refused a write nobody new is called until it keeps one again.
 
-    Source: what cannot be confirmed is not sent; an intent is durable before its request.
+    Source: what cannot be confirmed is not sent; an intent is durable before its request. Whoever
+    was claimed before may still be called, for as long as their order is good.
     """
     effects = sorted(evidence.store_effects or (), key=lambda effect: effect.at)
     lost = {effect.attempt_id for effect in effects if not effect.committed and effect.attempt_id}
@@ -109,8 +110,14 @@ def _outages(effects: list[StoreEffect]) -> Iterator[_Outage]:
 
 
 def _within(evidence: Evidence, call: Call, attempt: Attempt | None, outage: _Outage) -> bool:
-    """Whether a call was asked for in an outage; what had left by then is let through."""
+    """Whether a call was claimed and asked for in an outage; what had left by then is let through.
+
+    Claims and outages are told by the clock of one daemon, requests by the carrier's.
+    """
+    if attempt is not None and attempt.intent_at <= outage.from_at:
+        return False
     if outage.owner is not None and (attempt is None or attempt.owner != outage.owner):
         return False
-    after = call.arrived_at > outage.from_at + evidence.bounds.reaction_ms
-    return after and (outage.to_at is None or call.arrived_at < outage.to_at)
+    bounds = evidence.bounds
+    after = call.arrived_at > outage.from_at + bounds.reaction_ms + bounds.skew_ms
+    return after and (outage.to_at is None or call.arrived_at < outage.to_at - bounds.skew_ms)

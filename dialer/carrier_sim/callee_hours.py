@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from dialer.phones import zone_of
+from dialer.places import zone_of
 from dialer.timezones import zone
 
 

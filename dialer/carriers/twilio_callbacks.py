@@ -16,7 +16,15 @@ from dialer.carriers import twiml
 from dialer.carriers.rfc2822 import parse_date
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import UsageError
-from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource, Script
+from dialer.model import (
+    AttemptId,
+    CallEvent,
+    CallSid,
+    CarrierStatus,
+    EventSource,
+    InboundCall,
+    Script,
+)
 
 #: Lower case, as ASGI servers hand headers over.
 SIGNATURE_HEADER: Final = "x-twilio-signature"
@@ -27,6 +35,14 @@ MAX_FIELDS: Final = 500
 _SID: Final = re.compile(r"[!-~]{1,128}")  # compatible servers have other forms than CA + 32 hex
 _WORD: Final = re.compile(r"[a-zA-Z_-]{1,40}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+#: Words that stand for a number that is withheld, as they are typed on a telephone's keys: some
+#: networks hand them on as if they were numbers.
+_KEYS: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+_WITHHELD: Final = frozenset(
+    f"+{word.translate(_KEYS)}"
+    for word in ("anonymous", "blocked", "restricted", "unavailable", "unknown")
+)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -36,6 +52,7 @@ class TwilioCallbacks:
     def __init__(self, config: TwilioConfig) -> None:
         self._account_sid = config.account_sid
         self._keypress_url = config.keypress_url
+        self._incoming_keypress_url = config.incoming_keypress_url
         self._tokens = [token.encode() for token in config.signing_tokens]
         self._bases = _bases(config.public_url.rstrip("/"))
         # Twilio leaves the fragment of an address out of its signature. A compatible server that
@@ -91,6 +108,30 @@ class TwilioCallbacks:
     def message_document(self, script: Script) -> bytes:
         """What to leave on a machine whose greeting is over."""
         return twiml.message_document(script)
+
+    def inbound_call(self, body: bytes) -> InboundCall:
+        """Parse the news that somebody calls us."""
+        form = _form(body)
+        sid = _match(_SID, form.get("CallSid"))
+        if sid is None:
+            raise UsageError("the callback names no call: CallSid is missing")
+        to = _match(_E164, form.get("To"))
+        return InboundCall(CallSid(sid), _caller(form.get("From")), to or "one of our numbers")
+
+    def greeting(self, text: str) -> bytes:
+        """What somebody hears who calls us; a goodbye when there is nothing to say."""
+        return twiml.greeting(text, self._incoming_keypress_url)
+
+    def greeted_opts_out(self, body: bytes) -> bool:
+        """Whether the key that was pressed during the greeting asks for no more calls."""
+        try:
+            return _form(body).get("Digits") == twiml.OPT_OUT_KEY
+        except UsageError:
+            return False
+
+    def greeted_opted_out(self) -> bytes:
+        """What a caller hears who asked for no more calls."""
+        return twiml.greeted_opted_out()
 
     def goodbye(self) -> bytes:
         """The document that ends a call; also the answer when anything goes wrong."""
@@ -166,6 +207,12 @@ def _event(
         error_code=_number(form.get("ErrorCode")),
         answered_by=_match(_WORD, form.get("AnsweredBy")),
     )
+
+
+def _caller(text: str | None) -> str | None:
+    """A telephone that can be called back, which not every caller has, or shows."""
+    phone = _match(_E164, text)
+    return None if phone in _WITHHELD else phone
 
 
 def _status(word: str | None) -> CarrierStatus | None:

@@ -82,6 +82,11 @@ class TwilioConfig:
         """Where the carrier reports a key pressed during a message."""
         return self._url("keypress", attempt_id)
 
+    @property
+    def incoming_keypress_url(self) -> str:
+        """Where the carrier reports a key pressed by somebody who called us."""
+        return f"{self.public_url.rstrip('/')}/twilio/incoming/keypress"
+
     def status_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier reports how the call is going."""
         return self._url("status", attempt_id) + self.fragment

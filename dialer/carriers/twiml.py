@@ -106,6 +106,28 @@ def opted_out(script: Script) -> bytes:
     return _bytes(response)
 
 
+def greeting(text: str, keypress_url: str) -> bytes:
+    """What somebody hears who calls us; a key pressed meanwhile is reported to *keypress_url*."""
+    spoken = clean(text).strip()
+    response = VoiceResponse()
+    if spoken:
+        gather = response.gather(
+            input="dtmf", num_digits=1, timeout=KEY_WAIT_S, action=keypress_url, method="POST"
+        )
+        for part in _parts(spoken):
+            gather.say(part)
+    response.hangup()
+    return _bytes(response)
+
+
+def greeted_opted_out() -> bytes:
+    """What a caller hears who asked not to be called again."""
+    response = VoiceResponse()
+    response.say(DEFAULT_REPLY)
+    response.hangup()
+    return _bytes(response)
+
+
 def goodbye() -> bytes:
     """The document that ends a call."""
     return _GOODBYE

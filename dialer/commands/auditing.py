@@ -152,7 +152,7 @@ def _too_young(evidence: Evidence, settled_at: int | None) -> int:
 
 def _late_ms(settings: Settings) -> int:
     """How long after its slot a request may arrive where the carrier tells when it did."""
-    return round((settings.patience_s + settings.scale.speed) * MS)
+    return round((settings.patience_s + settings.check_s + settings.scale.speed) * MS)
 
 
 def _account(settings: Settings) -> Account | None:
@@ -166,8 +166,7 @@ def _account(settings: Settings) -> Account | None:
 def _doubt_ms(settings: Settings) -> int:
     """How long after an intent its fate may be in doubt; assumptions A1 and A2."""
     doubt_s = (
-        settings.look_ahead_s
-        + settings.patience_s
+        settings.leave_bound_s
         + settings.request_timeout_s
         + settings.accept_bound_s
         + settings.list_bound_s

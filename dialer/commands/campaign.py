@@ -62,6 +62,13 @@ def create(
     completion_timeout: Annotated[
         str, typer.Option(help="After a call, how long its outcome stays open: 15m.")
     ] = "15m",
+    calls_per_callee: Annotated[
+        str,
+        typer.Option(
+            "--calls-per-callee",
+            help="At most so many in any 24 hours and in any 7 days, all campaigns counted: 3,7.",
+        ),
+    ] = "3,7",
     stay_on_number: Annotated[
         bool, typer.Option(help="Call a callee again from the same number.")
     ] = True,
@@ -69,7 +76,14 @@ def create(
 ) -> None:
     """Make a draft campaign; import contacts into it, then start it."""
     from dialer import agents, campaigns, numbers, schedules
-    from dialer.commands.parsing import choice, duration_s, durations_s, instant, retry_rules
+    from dialer.commands.parsing import (
+        callee_caps,
+        choice,
+        duration_s,
+        durations_s,
+        instant,
+        retry_rules,
+    )
     from dialer.commands.session import writing
     from dialer.errors import UsageError
     from dialer.model import AmdMode, OnMachine
@@ -83,6 +97,8 @@ def create(
         from dialer.model import Agent, AgentKind
 
         validate_agent(Agent(AgentKind.MESSAGE, say_text, {}))
+
+    per_day, per_week = callee_caps(calls_per_callee)
 
     async def use_case(tx: Tx, now: int) -> Mapping[str, Any]:
         if agent is not None:
@@ -110,6 +126,8 @@ def create(
             retry_intervals_s=durations_s("retry interval", retry_interval),
             retry_rules=retry_rules(retry_rule or []),
             completion_timeout_s=int(duration_s("completion timeout", completion_timeout)),
+            callee_calls_per_day=per_day,
+            callee_calls_per_week=per_week,
         )
         await campaigns.create(tx, new, now)
         return await campaigns.find(tx, name)

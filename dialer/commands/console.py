@@ -66,6 +66,21 @@ def report(error: DialerError, *, as_json: bool) -> None:
         say(f"next:  {error.next_step}")
 
 
+def confirm_typed(question: str, word: str, *, yes: bool, declined: str) -> None:
+    """Have *word* typed, on a terminal, before what nobody can bring back; elsewhere only *yes*
+    will do. *declined* is said when something else is typed.
+    """
+    if yes or not sys.stdin.isatty():
+        confirm(question, yes=yes)
+        return
+    typed = typer.prompt(
+        f"{question} Type {word} to do it", default="", show_default=False, err=True
+    )
+    if typed.strip() != word:
+        say(declined)
+        raise typer.Exit(1)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone; without a terminal only *yes* will do."""
     if yes:

@@ -109,7 +109,7 @@ def add(
     from dialer import contacts
     from dialer.commands import importing
     from dialer.commands.parsing import choice
-    from dialer.commands.session import settings_of, working
+    from dialer.commands.session import erased_phones, settings_of, working
     from dialer.people import Person, Priority
     from dialer.phones import check_region, e164
 
@@ -124,9 +124,8 @@ def add(
         if campaign is not None:
             enrolment = await importing.enrolment(desk, campaign, rank, yes=yes)
         async with desk.database.write() as tx:
-            now = desk.clock.now()
-            changes = await contacts.put(tx, [person], now)
-            members = await contacts.enrol(tx, [person], enrolment, now) if enrolment else 0
+            await erased_phones(desk.settings).refuse(tx, [number])
+            changes, members = await contacts.add(tx, person, enrolment, desk.clock.now())
         return bool(changes.added), members
 
     added, members = working(ctx, use_case)

@@ -1,13 +1,16 @@
 """`dialer db`: the database itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dialer.commands.console import emit, say, table
 
 if TYPE_CHECKING:
+    from dialer.commands.session import Desk
+    from dialer.ports import Tx
     from dialer.settings import Settings
     from dialer.store.checks import CheckResult
 
@@ -25,6 +28,8 @@ def upgrade(ctx: typer.Context, json_: Json = False) -> None:
     from dialer.store import migrate
 
     before, after = asyncio.run(migrate.upgrade(settings_of(ctx).database))
+    if before != after:
+        _record(ctx, "db.upgrade", "database", before={"schema": before}, after={"schema": after})
     if json_:
         emit({"before": before, "after": after})
     elif before == after:
@@ -74,6 +79,46 @@ def check(ctx: typer.Context, json_: Json = False) -> None:
     say(f"schema {SCHEMA}, {len(results)} checks, nothing found")
 
 
+@app.command(epilog="Example: dialer db purge --dry-run")
+def purge(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Delete nothing; say what would go.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Delete what is kept longer than the settings want, as a daemon does every night.
+
+    What is kept for how long is set by DIALER_RETAIN_CALLS_DAYS and its like; without them
+    everything is kept. It goes in small portions, beside running calls.
+    """
+    from dialer import retention
+    from dialer.commands.session import settings_of, working
+
+    kept = settings_of(ctx).retention
+
+    async def use_case(desk: "Desk") -> retention.Counts:
+        if dry_run:
+            async with desk.database.read() as tx:
+                return await retention.overdue(tx, kept, desk.clock.now())
+        return await retention.purge(desk.database, desk.clock, kept)
+
+    counts = working(ctx, use_case, create=False)
+    if json_:
+        rows = {kind: {"days": kept.days[kind], "rows": rows} for kind, rows in counts.items()}
+        emit({"dry_run": dry_run, "kinds": rows})
+        return
+    if not counts:
+        say("everything is kept for ever")
+        say("next:  set DIALER_RETAIN_CALLS_DAYS and its like; see docs/how-to/privacy.md")
+        return
+    table(
+        ["what", "days kept", "rows"],
+        [(kind.replace("_", " "), kept.days[kind], rows) for kind, rows in counts.items()],
+    )
+    say("nothing was deleted" if dry_run else f"{sum(counts.values()):,} rows were deleted")
+
+
 @app.command(epilog="Example: dialer db backup /var/backups/dialer.db")
 def backup(
     ctx: typer.Context,
@@ -84,7 +129,7 @@ def backup(
 ) -> None:
     """Copy the database while it is in use; the copy is checked before it gets its name."""
     from dialer.commands.session import settings_of
-    from dialer.errors import WrongStateError
+    from dialer.errors import DialerError, WrongStateError
     from dialer.store.backup import back_up
 
     settings = settings_of(ctx)
@@ -96,11 +141,33 @@ def backup(
     copy = _copy_path(settings, path)
     back_up(Path(settings.database), copy, busy_timeout_s=settings.busy_timeout_s)
     size = copy.stat().st_size
+    try:
+        _record(ctx, "db.backup", str(copy), after={"bytes": size})
+    except DialerError as error:  # whatever is wrong with the database, there is a copy of it
+        say(f"the audit log has no entry of it: {error.message}")
     if json_:
         emit({"path": str(copy), "bytes": size})
         return
     typer.echo(copy)
     say(f"copied and checked, {size:,} bytes")
+
+
+def _record(
+    ctx: typer.Context,
+    action: str,
+    subject: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any],
+) -> None:
+    """Write down what was done, in a transaction of its own: it was done to the database itself."""
+    from dialer import audit_log
+    from dialer.commands.session import writing
+
+    async def use_case(tx: "Tx", now: int) -> None:
+        await audit_log.record(tx, action, subject, now, before=before, after=after)
+
+    writing(ctx, use_case)
 
 
 async def _check(settings: "Settings") -> "list[CheckResult]":

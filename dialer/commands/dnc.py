@@ -1,13 +1,12 @@
 """`dialer dnc`: the do-not-call list."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm, emit, iso, moment, say, table
+from dialer.commands.console import PARTLY, confirm_typed, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -41,12 +40,14 @@ def add(
 ) -> None:
     """Call somebody no more, from now on; who waits for a call will not get it."""
     from dialer import do_not_call
-    from dialer.commands.session import writing
+    from dialer.commands.session import erased_phones, settings_of, writing
     from dialer.ports import Tx
 
     numbers = list(dict.fromkeys(_number(ctx, phone) for phone in phones))
+    erased = erased_phones(settings_of(ctx))
 
     async def use_case(tx: Tx, now: int) -> tuple["Added", str | None]:
+        await erased.refuse(tx, numbers)
         scope, name = await _scope(tx, campaign)
         return await do_not_call.add(tx, numbers, now, scope=scope, note=note.strip()), name
 
@@ -200,28 +201,39 @@ def list_(
 def check(ctx: typer.Context, phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
     """Whether a number is on the list, since when, and by whom.
 
-    Exit 0 when it is not, 1 when it is; a question that cannot be answered never exits 0. With a
-    campaign, entries of other campaigns do not count.
+    Exit 0 when it is not, 1 when it is, or was erased; a question that cannot be answered never
+    exits 0. With a campaign, entries of other campaigns do not count.
     """
     from dialer import do_not_call
-    from dialer.commands.session import reading
+    from dialer.commands.session import erased_phones, reading, settings_of
 
     number = _number(ctx, phone)
+    erased = erased_phones(settings_of(ctx))
 
-    async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
+    async def use_case(tx: "Tx", _now: int) -> tuple[Sequence["Row"], int | None]:
         scope, name = await _scope(tx, campaign)
+        erased_at = await erased.at(tx, number)
         if name is None:
-            return await do_not_call.entries_of(tx, number)
-        return await do_not_call.holding(tx, number, scope)
+            return await do_not_call.entries_of(tx, number), erased_at
+        return await do_not_call.holding(tx, number, scope), erased_at
 
-    entries = reading(ctx, use_case)
+    entries, erased_at = reading(ctx, use_case)
     if json_:
         facts = [_entry_json(row) for row in entries]
-        emit({"phone": number, "listed": bool(entries), "entries": facts})
+        emit(
+            {
+                "phone": number,
+                "listed": bool(entries),
+                "entries": facts,
+                "erased_at": iso(erased_at),
+            }
+        )
     else:
         _show_entries(entries)
         say(f"{number} is {'' if entries else 'not '}on the do-not-call list")
-    if entries:
+        if erased_at is not None:
+            say(f"{number} was erased on {moment(erased_at)}: it is not called any more")
+    if entries or erased_at is not None:
         raise typer.Exit(1)
 
 
@@ -382,15 +394,7 @@ def _check_listed(
 
 def _confirm(question: str, word: str, *, yes: bool) -> None:
     """Have *word* typed, on a terminal; elsewhere only *yes* lets people be called again."""
-    if yes or not sys.stdin.isatty():
-        confirm(question, yes=yes)
-        return
-    typed = typer.prompt(
-        f"{question} Type {word} to do it", default="", show_default=False, err=True
-    )
-    if typed.strip() != word:
-        say("nothing was removed")
-        raise typer.Exit(1)
+    confirm_typed(question, word, yes=yes, declined="nothing was removed")
 
 
 def _show_entries(rows: Sequence["Row"]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dialer import campaigns, contacts
 from dialer.columns import Columns
 from dialer.commands.console import confirm, emit, say, table
-from dialer.commands.session import Desk
+from dialer.commands.session import Desk, erased_phones
 from dialer.contacts import Enrolment
 from dialer.csvio import RejectedRows, Table
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts
@@ -40,14 +40,16 @@ async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool)
 
 async def bring_in(desk: Desk, order: ImportOrder, rejected: RejectedRows) -> ImportCounts:
     """Bring people in, with a progress bar; an interrupted import says what is in."""
-    run = Import(desk.database, desk.clock, order, rejected)
+    erased = erased_phones(desk.settings)
+    run = Import(desk.database, desk.clock, order, rejected, erased)
     await _watched(run, order.table)
     return run.counts
 
 
 async def list_in(desk: Desk, order: EntriesOrder, rejected: RejectedRows) -> EntryCounts:
     """Put callees on the do-not-call list, as :func:`bring_in` brings people in."""
-    run = EntriesImport(desk.database, desk.clock, order, rejected)
+    erased = erased_phones(desk.settings)
+    run = EntriesImport(desk.database, desk.clock, order, rejected, erased)
     await _watched(run, order.table)
     return run.counts
 

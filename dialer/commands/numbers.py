@@ -80,8 +80,8 @@ def enable(ctx: typer.Context, phone: Phone) -> None:
 
     region = settings_of(ctx).default_region
 
-    async def use_case(tx: Tx, _now: int) -> Row:
-        return await numbers.enable(tx, phone, region)
+    async def use_case(tx: Tx, now: int) -> Row:
+        return await numbers.enable(tx, phone, region, now)
 
     say(f"number {writing(ctx, use_case)['phone']} is active")
 

@@ -30,6 +30,18 @@ def durations_s(name: str, text: str) -> tuple[int, ...]:
     return tuple(int(duration_s(name, part)) for part in text.split(","))
 
 
+def callee_caps(text: str) -> tuple[int, int]:
+    """Calls per callee in 24 hours and in 7 days, of a text such as ``3,7``."""
+    per_day, comma, per_week = text.partition(",")
+    try:
+        return int(per_day), int(per_week if comma else per_day)
+    except ValueError:
+        raise UsageError(
+            f"calls per callee: {text!r} is not two numbers; write 3,7 for at most 3 in any 24"
+            " hours and 7 in any 7 days"
+        ) from None
+
+
 def instant(text: str) -> int:
     """UTC milliseconds of an ISO 8601 time; it must say its offset, since no zone is meant."""
     try:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dialer.commands.console import emit, iso, moment, say, table
+
+if TYPE_CHECKING:
+    from dialer.hours import Schedule
 
 app = typer.Typer(help="Business hours: when campaigns may call.", no_args_is_help=True)
 
@@ -45,12 +48,13 @@ def create(
         typer.Option(help="A date with hours of its own: '2026-12-31 09:00-12:00'."),
     ] = None,
     calendar: Annotated[
-        list[str] | None, typer.Option(help="Public holidays are closed: DE, DE-BY, US-CA.")
+        list[str] | None,
+        typer.Option(help="Its days are closed: DE, DE-BY, US-CA, or an own one's name."),
     ] = None,
     json_: Json = False,
 ) -> None:
     """Make a schedule; a date's exception goes before holidays, holidays before the week."""
-    from dialer import schedules
+    from dialer import calendars, schedules
     from dialer.commands.session import settings_of, writing
     from dialer.errors import UsageError
     from dialer.holiday_calendars import check_calendar
@@ -74,10 +78,9 @@ def create(
             "a schedule needs a name and --hours, or a file",
             next_step="dialer schedule create --help",
         )
-    for code in schedule.calendars:
-        check_calendar(code)
 
     async def use_case(tx: Tx, now: int) -> int:
+        await calendars.check_known(tx, schedule.calendars, check_calendar)
         return await schedules.create(tx, name, schedule, now)
 
     schedule_id = writing(ctx, use_case)
@@ -134,7 +137,7 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     lines = [("zone", schedule.zone), ("hours", format_weekly(schedule.weekly))]
     lines += [(str(day), format_ranges(each)) for day, each in sorted(schedule.exceptions.items())]
     lines += [(str(day), "closed") for day in sorted(schedule.holidays)]
-    lines += [("holidays", code) for code in schedule.calendars]
+    lines += [("holidays", _calendar_text(name, schedule)) for name in schedule.calendars]
     table(["what", "when"], lines)
 
 
@@ -185,6 +188,13 @@ def check(
             ]
             for each in answers
         ],
+    )
+
+
+def _calendar_text(name: str, schedule: "Schedule") -> str:
+    days = schedule.own_days.get(name)
+    return (
+        name if days is None else f"{name} (own, {len(days)} {'day' if len(days) == 1 else 'days'})"
     )
 
 

@@ -29,7 +29,8 @@ def selftest(
     did is held against the database, as in `dialer audit`.
 
     Nobody is rung, no database of yours is touched, and the same seed gives the same run on every
-    machine. A broken promise exits 1 and says how to run its seed again.
+    machine: so do the same seeds of one release give the same digest. A broken promise exits 1 and
+    says how to run its seed again.
 
     Example: dialer selftest
 
@@ -39,7 +40,8 @@ def selftest(
     """
     from dialer.clock import SystemClock
     from dialer.commands.console import emit, say, table
-    from dialer.simulation.seeds import cores, try_seeds
+    from dialer.simulation.children import cores
+    from dialer.simulation.seeds import try_seeds
 
     clock = SystemClock()
     began_at = clock.now()
@@ -68,6 +70,7 @@ class Sums:
         self.virtual_s = 0.0
         self.faults: Counter[str] = Counter()
         self.checked: Counter[str] = Counter()
+        self.digests: dict[int, str] = {}
         self.failed: dict[int, list[str]] = {}
 
     def add(self, result: "SeedResult") -> None:
@@ -79,12 +82,19 @@ class Sums:
         self.virtual_s += result.took_s
         self.faults.update(result.struck)
         self.checked.update(result.checked)
+        self.digests[result.seed] = result.digest
         if result.violations:
             self.failed[result.seed] = list(result.violations)
 
     @property
     def violations(self) -> int:
         return sum(map(len, self.failed.values()))
+
+    @property
+    def digest(self) -> str:
+        from dialer.simulation.seeds import digest_of
+
+        return digest_of(self.digests)
 
     def as_rows(self, seconds: float) -> list[tuple[str, str]]:
         """For people."""
@@ -99,6 +109,7 @@ class Sums:
             ("promises", f"{promises} checked, {self.checked.total():,} times in all"),
             ("violations", f"{self.violations:,}"),
             *((f"  seed {seed}", found[0]) for seed, found in sorted(self.failed.items())),
+            ("digest", self.digest),
             ("seconds", f"{seconds:,.1f}"),
         ]
 
@@ -120,6 +131,7 @@ class Sums:
                 {"seed": seed, "violations": found, "replay": replay(seed)}
                 for seed, found in sorted(self.failed.items())
             ],
+            "digest": self.digest,
             "seconds": seconds,
         }
 

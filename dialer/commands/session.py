@@ -13,6 +13,7 @@ import typer
 from dialer.ports import Clock, Database, Tx
 
 if TYPE_CHECKING:
+    from dialer.erased import ErasedPhones
     from dialer.settings import Settings
 
 T = TypeVar("T")
@@ -40,6 +41,39 @@ def settings_of(ctx: typer.Context, **flags: object) -> "Settings":
 
     options = ctx.find_object(Options) or Options()
     return load(database=options.database, **flags)
+
+
+def operator(settings: "Settings") -> str:
+    """Who runs this command: as set, or the operating system's user at this machine."""
+    import getpass
+    import os
+    import socket
+
+    if settings.actor:
+        return settings.actor
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user may have no name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def erased_phones(settings: "Settings") -> "ErasedPhones":
+    """Who was erased; the key they are known by is read when there is anybody."""
+    from functools import cache
+
+    from dialer.erased import ErasedPhones, PhoneKey
+    from dialer.store.phone_key import phone_key
+
+    @cache
+    def key() -> PhoneKey:
+        return phone_key(
+            settings.database,
+            settings.privacy_key.get_secret_value(),
+            settings.privacy_key_file,
+        )
+
+    return ErasedPhones(key)
 
 
 def reading(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
@@ -72,7 +106,10 @@ def working(
     """
     import asyncio
 
+    from dialer import logs
+
     settings = settings_of(ctx)
+    logs.configure_command(settings.log_format)
 
     async def main() -> T:
         from dialer.clock import SystemClock
@@ -84,6 +121,7 @@ def working(
             settings.database,
             system_rng(),
             busy_timeout_s=settings.busy_timeout_s,
+            actor=operator(settings),
             create=create,
             on_create=lambda name: say(f"made a new database: {name}"),
         ) as database:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from dialer.claims import CLOSING_GUARD_S
 from dialer.errors import WrongStateError
 from dialer.forecast.problem import MS
 from dialer.forecast.snapshot import Setup, Snapshot
-from dialer.plans import HolidayProvider
+from dialer.hours import HolidayProvider
+from dialer.permission import CLOSING_GUARD_S
 from dialer.states import CampaignStatus
 from rotation.pool import Pool
 

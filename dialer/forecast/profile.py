@@ -20,7 +20,7 @@ from dialer.carrier_sim.twiml import WORDS_PER_S
 from dialer.forecast.cards import CLASSES, Card, Deck, class_of, noisy_size
 from dialer.forecast.snapshot import Member, Setup
 from dialer.model import Agent, AgentKind, AmdMode, OnMachine
-from dialer.phones import zone_of
+from dialer.places import zone_of
 from dialer.scripts import GREETING_S, VERDICT_S
 from dialer.timezones import zone
 from retries.outcome import Outcome

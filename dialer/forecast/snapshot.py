@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dialer.campaigns import NewCampaign
-from dialer.hours import Hours
+from dialer.hours import HolidayProvider, Hours
 from dialer.hours_format import from_json
 from dialer.model import Agent, CampaignId
-from dialer.plans import HolidayProvider, hours_from
+from dialer.plans import hours_from
 from dialer.states import CampaignStatus, MemberState
 from retries.outcome import Outcome
 from rotation.caller import CallerId, Limits

@@ -7,11 +7,8 @@ them; theirs is blocked, and they are ended from outside.
 
 import gc
 import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final, Self, TypeAlias
@@ -19,6 +16,7 @@ from typing import Final, Self, TypeAlias
 from dialer.errors import DialerError
 from dialer.forecast.problem import Problem
 from dialer.forecast.tally import Tally
+from dialer.simulation.children import cores, interrupts_blocked
 
 #: Generic for type checkers alone.
 Pipe: TypeAlias = "Connection[object, object]"
@@ -36,7 +34,7 @@ class Crew:
         self._processes: dict[Pipe, SpawnProcess] = {}
 
     def __enter__(self) -> Self:
-        with _interrupts_blocked():
+        with interrupts_blocked():
             for _ in range(self._size):
                 ours, theirs = self._context.Pipe()
                 process = self._context.Process(target=_work, args=(theirs,), daemon=True)
@@ -107,22 +105,6 @@ class Crew:
             f"a process of the forecast ended by itself (exit code {process.exitcode})",
             next_step="if memory has run out, leave out --full: a sample takes little of it",
         )
-
-
-def cores() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: a blocked signal stays so in a child."""
-    resource_tracker.ensure_running()  # which unblocks it when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(connection: Pipe) -> None:

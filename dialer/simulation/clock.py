@@ -28,10 +28,6 @@ class SimClock:
         """The clock of a process that starts now: it goes on evenly when this one is set."""
         return SteadySimClock(self._loop, self._epoch_at, self)
 
-    def jump(self, by_s: float) -> None:
-        """Set the clock forward, or back."""
-        self.skew_s += by_s
-
 
 class SteadySimClock:
     """As :class:`~dialer.clock.SteadyClock`: the machine's clock as it was when a process began."""

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import Final
 
 from starlette.types import ASGIApp
@@ -17,29 +16,20 @@ from dialer.clock_watch import ClockWatch
 from dialer.daemon import at_work, drain
 from dialer.errors import DialerError
 from dialer.leases import Lease
-from dialer.model import AttemptId
 from dialer.settings import Settings
 from dialer.simulation.carrier import SimulatedCarrier
+from dialer.simulation.checking import simulated_check
 from dialer.simulation.clock import SimClock
+from dialer.simulation.commits import SeededIds, WatchedDatabase, Write
 from dialer.simulation.disk import Disk
 from dialer.simulation.journal import Journal
 from dialer.simulation.processes import Machine, Process
 from dialer.simulation.trunk import Trunk
+from dialer.simulation.weather import Weather
 from dialer.store.inline import inline
-from dialer.store.sqlite import SqliteDatabase
 
 #: A daemon that has ended is started again after so many seconds.
 RESTART_S: Final = (0.5, 30.0)
-
-
-class SeededIds:
-    """Attempt ids that sort by time, from a generator that repeats itself."""
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-
-    def attempt(self, now: int) -> AttemptId:
-        return AttemptId(f"{now:012x}{self._rng.getrandbits(80):020x}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +40,9 @@ class Surroundings:
     machine: Machine
     disk: Disk
     trunk: Trunk
+    weather: Weather
     last_act: Callable[[str], Awaitable[None]]
+    wrote: Callable[[Write], None]
     journal: Journal
     database: Path
     settings: Settings
@@ -118,16 +110,20 @@ class DaemonSite:
         around, settings, clock = self._around, self._around.settings, self.clock.started()
         rng = stream(around.seed, "daemon", self.name, self.lives)
         ids = SeededIds(stream(around.seed, "ids", self.name, self.lives))
-        async with SqliteDatabase(
+        async with WatchedDatabase(
             around.database,
             rng,
             busy_timeout_s=settings.busy_timeout_s,
             connect=inline(around.disk),
+            clock=clock,
+            ids=ids,
+            note=around.wrote,
         ) as database:
             lease = Lease(
                 clock, database, name=self.name, lease_s=settings.lease_s, sole=around.sole
             )
             await lease.acquire()
+            database.owner = lease.daemon_id
             config = carrier_config(settings)
             carrier = SimulatedCarrier(around.trunk, config, clock, last_act=around.last_act)
             engine = engine_from(
@@ -138,6 +134,7 @@ class DaemonSite:
                 rng=rng,
                 ids=ids,
                 lease=lease,
+                check=simulated_check(settings, around.weather, clock),
                 fallback_s=around.fallback_s,
             )
             watch = ClockWatch(clock, engine.dispatcher, hold_s=engine.times.last_look_s)

@@ -17,7 +17,7 @@ from dialer.carrier_sim.profiles import PROFILES, SCRIPTED
 from dialer.model import AmdMode, OnMachine
 from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
 from dialer.simulation.spells import opening_spells
-from dialer.simulation.weather import DiskFault, Stall, WireFault
+from dialer.simulation.weather import CheckFault, DiskFault, Stall, WireFault
 from rotation.strategies import Strategy
 
 MS: Final = 1000
@@ -61,6 +61,16 @@ FREQUENT: Final[Mapping[str, float]] = {
     DiskFault.IO_ERROR: 0.005,
     Stall.AT_A_STATEMENT: 0.001,
 }
+#: The same for questions to an operator's check, in runs that have one.
+FREQUENT_CHECK_FAULTS: Final[Mapping[str, float]] = {
+    CheckFault.SLOW: 0.5,
+    CheckFault.FAILED: 0.3,
+    CheckFault.NEVER: 0.1,
+    CheckFault.LATER: 0.3,
+}
+#: So many runs have no such check, and of the others so many call nobody without its answer.
+UNCHECKED_SHARE: Final = 0.6
+FAIL_CLOSED_SHARE: Final = 0.8
 RARE_SHARE: Final = 0.2
 #: How often a kind is absent, rare or frequent in a run.
 SWARM: Final = (0.5, 0.25, 0.25)
@@ -107,7 +117,27 @@ def scenario(seed: int) -> Scenario:
         acts=_acts(stream(seed, "acts"), storm_s, counts),
         storm_s=storm_s,
     )
+    drawn = _checked(drawn, stream(seed, "check"))
     return shape.choices((_steady, _unsteady, _asleep), (5, 4, 1))[0](drawn)
+
+
+def _checked(drawn: Scenario, rng: Random) -> Scenario:
+    """With an operator's check before calls, or without one."""
+    if rng.random() < UNCHECKED_SHARE:
+        return drawn
+    settings = {
+        **drawn.settings,
+        "pre_dial_check": "entry:simulated",
+        "pre_dial_timeout_s": rng.choice((0.5, 2.0)),
+        "pre_dial_fail_closed": rng.random() < FAIL_CLOSED_SHARE,
+        "pre_dial_at_once": rng.choice((1, 4, 16)),
+    }
+    return replace(
+        drawn,
+        settings=settings,
+        rates=drawn.rates | _rates(rng, FREQUENT_CHECK_FAULTS),
+        longest_stall_s=_longest_stall_s(settings),
+    )
 
 
 def _steady(drawn: Scenario) -> Scenario:
@@ -159,7 +189,8 @@ def _longest_stall_s(settings: Mapping[str, Any]) -> float:
     """How long a daemon may sleep with a request in hand (A4): by the end of the quarantine the
     request has left and the carrier has accepted it, or never will."""
     bounds = ("look_ahead_s", "patience_s", "accept_bound_s")
-    return float(settings["quarantine_s"] - sum(settings[bound] for bound in bounds))
+    checked_s = 2 * settings.get("pre_dial_timeout_s", 0.0)
+    return float(settings["quarantine_s"] - sum(settings[bound] for bound in bounds) - checked_s)
 
 
 def _phones(rng: Random) -> list[str]:
@@ -205,12 +236,15 @@ def _fields(rng: Random) -> dict[str, Any]:
         "max_retries": rng.choice((0, 1, 2)),
         "retry_intervals_s": (rng.choice((20, 60, 120)),),
         "completion_timeout_s": rng.choice((0, 5, 30)),
+        # A run is over within hours, and everybody is to be done by then.
+        "callee_calls_per_day": 100,
+        "callee_calls_per_week": 100,
     }
 
 
-def _rates(rng: Random) -> dict[str, float]:
+def _rates(rng: Random, frequent: Mapping[str, float] = FREQUENT) -> dict[str, float]:
     levels = (0.0, RARE_SHARE, 1.0)
-    rates = {str(kind): most * rng.choices(levels, SWARM)[0] for kind, most in FREQUENT.items()}
+    rates = {str(kind): most * rng.choices(levels, SWARM)[0] for kind, most in frequent.items()}
     return {kind: rate for kind, rate in rates.items() if rate}
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from dialer.audit import sqlite, truth_file
 from dialer.audit.check import check
 from dialer.audit.evidence import Evidence
-from dialer.audit.records import Account, Bounds, Command
+from dialer.audit.records import Account, Bounds, Command, StoreEffect
 from dialer.audit.report import Violation, of_attempt
 from dialer.carrier_sim.truth import Event
 from dialer.simulation.outcome import Outcome
@@ -18,6 +18,8 @@ from dialer.states import CampaignEvent
 
 MS: Final = 1000
 NO_CONTENT: Final = 204
+#: An operator's word holds so soon, unless requests travel or daemons sleep for longer.
+REACTION_MS: Final = 250
 
 #: Which of an operator's deeds let a campaign dial, and which stop it.
 MAY_DIAL: Final = {
@@ -79,6 +81,7 @@ def evidence_of(outcome: Outcome) -> Evidence:
         sqlite.read(outcome.database),
         calls=truth_file.calls_from(outcome.truth),
         commands=list(_commands(outcome)),
+        store_effects=list(_store_effects(outcome)),
         account=Account(
             scenario.settings["calls_per_second"], scenario.settings.get("max_concurrent", 0)
         ),
@@ -98,7 +101,7 @@ def bounds_of(scenario: Scenario) -> Bounds:
     apart_ms = 2 * skew_ms if scenario.daemons > 1 else 0
     return Bounds(
         skew_ms=skew_ms,
-        reaction_ms=max(250, late_ms),
+        reaction_ms=max(REACTION_MS, late_ms),
         jitter_ms=travel_ms + apart_ms,
         late_ms=late_ms + round(scenario.patience_s * MS) + apart_ms,
         finish_by_at=scenario.start_at + round((scenario.storm_s + scenario.calm_s) * MS),
@@ -119,6 +122,13 @@ def _commands(outcome: Outcome) -> Iterator[Command]:
         may_dial = MAY_DIAL.get(entry["deed"])
         if may_dial is not None and entry["refused"] is None:
             yield Command(ids[entry["on"]], entry["done_at"], may_dial)
+
+
+def _store_effects(outcome: Outcome) -> Iterator[StoreEffect]:
+    for write in outcome.writes:
+        lost: Sequence[str | None] = () if write.kept else write.intents
+        for attempt_id in lost or (None,):
+            yield StoreEffect(write.at, write.kept, write.owner, attempt_id)
 
 
 def _unkept_news(outcome: Outcome, evidence: Evidence) -> Iterator[Violation]:

@@ -56,6 +56,7 @@ class Journal:
     def seal(self) -> None:
         """Take nothing down any more: what the dead say while they are laid to rest is no news."""
         self.sealed = True
+        self.now_s = float  # whoever keeps the notes shall not keep the loop and all that is in it
 
     @property
     def digest(self) -> str:

@@ -1,13 +1,15 @@
 """The operator of a simulated world: sets it up, does what is planned, and sees it to its end."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from dialer import agents, campaigns, contacts, do_not_call, numbers, schedules
+from dialer import agents, campaigns, contacts, do_not_call, numbers, rule_book, schedules
 from dialer.contacts import Enrolment
 from dialer.errors import DialerError
 from dialer.model import CampaignId
 from dialer.people import Person, Priority
+from dialer.places import place_of
 from dialer.ports import Clock, Database, Row, Tx
 from dialer.simulation.journal import Journal
 from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
@@ -49,7 +51,8 @@ class Operator:
             for phone in self._scenario.numbers:
                 new = numbers.NewNumber(phone)
                 await numbers.add(tx, new, now, region=REGION, default_zone=ZONE)
-            await contacts.put(tx, [Person(phone) for phone in self._scenario.phones], now)
+            await contacts.put(tx, [_person(phone) for phone in self._scenario.phones], now)
+            await rule_book.switch_off(tx, "US", "windows here are those of the campaigns", now)
             for campaign in self._scenario.campaigns:
                 await self._create(tx, campaign, now)
         for campaign in self._scenario.campaigns:
@@ -135,7 +138,9 @@ class Operator:
     def _people(self, indices: Sequence[int]) -> list[Person]:
         priorities = list(Priority)
         phones = self._scenario.phones
-        return [Person(phones[n], priority=priorities[n % len(priorities)]) for n in indices]
+        return [
+            replace(_person(phones[n]), priority=priorities[n % len(priorities)]) for n in indices
+        ]
 
     async def _move(self, name: str, event: CampaignEvent) -> None:
         await self._write(event, name, lambda tx, now: campaigns.move(tx, name, event, now))
@@ -151,7 +156,9 @@ class Operator:
         await self._write(Deed.ENROL, campaign.name, enrol)
 
     async def _enable(self, phone: str) -> None:
-        await self._write(Deed.ENABLE, phone, lambda tx, _: numbers.enable(tx, phone, REGION))
+        await self._write(
+            Deed.ENABLE, phone, lambda tx, now: numbers.enable(tx, phone, REGION, now)
+        )
 
     async def _score(self, phone: str, score: float) -> None:
         await self._write(
@@ -180,3 +187,8 @@ class Operator:
         entry = {"deed": str(deed), "asked_at": asked_at, "done_at": self._clock.now(), **facts}
         self.log.append(entry)
         self._journal.note("operator", **entry)
+
+
+def _person(phone: str) -> Person:
+    """Somebody whose zone is known; numbers without an area are in that of the operator."""
+    return Person(phone, zone=None if place_of(phone).zones else ZONE)

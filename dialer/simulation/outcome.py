@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dialer.simulation.commits import Write
 from dialer.simulation.effects import Kill
 from dialer.simulation.journal import Journal
 from dialer.simulation.scenario import Scenario
@@ -19,6 +20,7 @@ class Outcome:
     database: Path
     truth: Sequence[Mapping[str, Any]]  # the carrier's own record, event by event
     operator_log: Sequence[Mapping[str, Any]]
+    writes: Sequence[Write]  # of all daemons, as the store kept or refused them
     journal: Journal
     digest: str  # equal for equal histories
     effects: int

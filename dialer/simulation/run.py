@@ -31,14 +31,17 @@ def run(scenario: Scenario, folder: Path, kill_plan: KillPlan | None = None) -> 
     not go on, because all is idle for ever or busy without end, is an outcome as well.
     """
     pin_zone_data()
-    database = folder / "dialer.db"
-    database.write_bytes(_empty_database())
     journal = Journal(folder)
-    with (
-        _garbage_set_aside(journal),
-        journal.listening(),
-        asyncio.Runner(loop_factory=lambda: VirtualLoop(most_turns=MOST_TURNS)) as runner,
-    ):
+    with _garbage_set_aside(journal), journal.listening():
+        return _played(scenario, folder / "dialer.db", journal, kill_plan)
+
+
+def _played(
+    scenario: Scenario, database: Path, journal: Journal, kill_plan: KillPlan | None
+) -> Outcome:
+    """The outcome; nothing but that is left of the world and its loop on return."""
+    database.write_bytes(_empty_database())
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(most_turns=MOST_TURNS)) as runner:
         loop = cast(VirtualLoop, runner.get_loop())
         loop.set_exception_handler(lambda _, said: journal.note("asyncio", said=said["message"]))
         world = World(scenario, database, loop, journal, kill_plan)

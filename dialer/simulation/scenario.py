@@ -75,7 +75,14 @@ class Scenario:
     @property
     def patience_s(self) -> float:
         """How long after its slot an order may still leave."""
-        return float(self.settings["patience_s"])
+        return float(self.settings["patience_s"] + self.check_s)
+
+    @property
+    def check_s(self) -> float:
+        """How long an operator's check may take; 0 without one."""
+        return (
+            float(self.settings["pre_dial_timeout_s"]) if "pre_dial_check" in self.settings else 0
+        )
 
     @property
     def calm_s(self) -> float:

@@ -1,16 +1,15 @@
 """Many seeds, each a run of its own: one after the other, or beside each other on several cores."""
 
-import os
-import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dialer.audit.fingerprint import fingerprint
+from dialer.simulation.children import interrupts_blocked
 from dialer.simulation.complaint import complaint
 from dialer.simulation.drawing import scenario
 from dialer.simulation.evidence import judge
@@ -31,6 +30,7 @@ class SeedResult:
     effects: int
     calls: int
     took_s: float  # in virtual time
+    digest: str  # equal for equal histories
 
 
 def try_seed(seed: int) -> SeedResult:
@@ -49,6 +49,7 @@ def try_seed(seed: int) -> SeedResult:
         effects=outcome.effects,
         calls=outcome.seen["carrier.accepted"],
         took_s=outcome.took_s,
+        digest=outcome.digest,
     )
 
 
@@ -62,7 +63,7 @@ def try_seeds(seeds: Sequence[int], processes: int = 0) -> Iterator[SeedResult]:
         yield from map(try_seed, seeds)
         return
     with ProcessPoolExecutor(min(processes, len(seeds)), mp_context=get_context("spawn")) as pool:
-        with _interrupts_blocked():
+        with interrupts_blocked():
             runs = [pool.submit(try_seed, seed) for seed in seeds]
         try:
             for done in as_completed(runs):
@@ -71,20 +72,6 @@ def try_seeds(seeds: Sequence[int], processes: int = 0) -> Iterator[SeedResult]:
             pool.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: a blocked signal stays so in a child.
-
-    It is for whoever started them; a run in one of them comes to its end.
-    """
-    resource_tracker.ensure_running()  # which unblocks it when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def digest_of(digests: Mapping[int, str]) -> str:
+    """One name for the histories of many seeds, whatever order they were run in (I21)."""
+    return fingerprint({"seed": seed, "digest": digests[seed]} for seed in sorted(digests))

@@ -6,6 +6,7 @@ every run comes to a good end, there is no moment at which this campaign may not
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -34,14 +35,18 @@ class Death:
 
 def sweep(scenario: Scenario, first: int = 1, step: int = 1) -> Iterator[Death]:
     """Kill at effect *first*, then *step* effects later, and so on, until a run outlives them."""
-    number = first
-    while True:
-        with TemporaryDirectory() as folder:
-            outcome = run(scenario, Path(folder), kill_at({number}))
-            if not outcome.kills:
-                return
-            yield Death(outcome.kills[0], judge(outcome).violations)
-        number += step
+    numbers = count(first, step)
+    while (death := killed_at(scenario, next(numbers))) is not None:
+        yield death
+
+
+def killed_at(scenario: Scenario, number: int) -> Death | None:
+    """Kill at one effect; None for a run that has fewer."""
+    with TemporaryDirectory() as folder:
+        outcome = run(scenario, Path(folder), kill_at({number}))
+        if not outcome.kills:
+            return None
+        return Death(outcome.kills[0], judge(outcome).violations)
 
 
 def small_campaign(seed: int = 1) -> Scenario:

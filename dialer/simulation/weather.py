@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from random import Random
-from typing import cast
+from typing import Final, cast
 
 from dialer.carrier_sim.chance import stream
 from dialer.carrier_sim.faults import Fault
@@ -40,6 +40,21 @@ class Stall(StrEnum):
 
     AT_A_STATEMENT = "stall"
     AT_THE_DOOR = "stall_at_the_door"  # between the last look and the bytes; of orders (A4)
+
+
+class CheckFault(StrEnum):
+    """What an operator's check does to a question; shares of questions."""
+
+    SLOW = "check_slow"  # half of them beyond their time
+    FAILED = "check_failed"
+    NEVER = "check_never"
+    LATER = "check_later"
+
+
+#: Everything that can go wrong by chance.
+KINDS: Final = frozenset(
+    str(kind) for kinds in (Fault, WireFault, DiskFault, Stall, CheckFault) for kind in kinds
+)
 
 
 class Weather:

@@ -17,6 +17,7 @@ from dialer.carrier_sim.chance import stream
 from dialer.carrier_sim.options import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 from dialer.settings import Settings
 from dialer.simulation.clock import SimClock
+from dialer.simulation.commits import Write
 from dialer.simulation.daemons import DaemonSite, Surroundings
 from dialer.simulation.effects import KillPlan
 from dialer.simulation.journal import Journal
@@ -64,6 +65,7 @@ class World:
             scenario, self._machine, self._weather, journal, self._clock, self._sites
         )
         self._operator_log: Sequence[Mapping[str, Any]] = ()
+        self._writes: list[Write] = []
 
     async def run(self) -> Outcome:
         """From the first order to the last word."""
@@ -86,8 +88,7 @@ class World:
         """The outcome of a run that cannot go on; nobody is left alive in it."""
         self._journal.note("broken.off", why=why)
         outcome = self._outcome(broken_off=why)
-        for site in self._sites:
-            site.kill()
+        self._machine.power_off()
         return outcome
 
     # -- the plot --------------------------------------------------------------------------------
@@ -152,7 +153,9 @@ class World:
             machine=self._machine,
             disk=self._misfortune.disk,
             trunk=self._network.trunk,
+            weather=self._weather,
             last_act=self._misfortune.last_act,
+            wrote=self._writes.append,
             journal=self._journal,
             database=self._database,
             settings=self._settings,
@@ -174,6 +177,7 @@ class World:
             database=self._database,
             truth=self._network.truth.events,
             operator_log=self._operator_log,
+            writes=tuple(self._writes),
             journal=self._journal,
             digest=self._journal.digest,
             effects=effects.count,

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, cast
 
-from dialer.ports import Params, Row
+from dialer.ports import DAEMON, Params, Row
 from dialer.store.queries import Query, load
 
 #: A crash loses all of it anyway.
@@ -25,9 +25,12 @@ class DirectTx:
 
     dialect: Final = "sqlite"
 
-    def __init__(self, connection: sqlite3.Connection, queries: Mapping[str, Query]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, queries: Mapping[str, Query], actor: str = DAEMON
+    ) -> None:
         self._connection = connection
         self._queries = queries
+        self.actor: Final = actor
 
     async def rows(self, query: str, **params: Any) -> Sequence[Row]:
         return cast(Sequence[Row], self._run(query, params).fetchall())
@@ -70,7 +73,7 @@ class MemoryDatabase:
         self._connection = connected("file::memory:")
         self._connection.executescript(_PRAGMAS)
         self._connection.executescript(script)
-        self._tx = DirectTx(self._connection, load("sqlite"))
+        self._tx = self._acting(DAEMON)
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -84,11 +87,11 @@ class MemoryDatabase:
         yield self._tx
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[DirectTx]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[DirectTx]:
         async with self._lock:
             self._connection.execute("BEGIN")
             try:
-                yield self._tx
+                yield self._acting(actor) if actor else self._tx
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
@@ -96,6 +99,9 @@ class MemoryDatabase:
 
     async def maintain(self) -> None:
         """Nothing: it does not live long enough to need any."""
+
+    def _acting(self, actor: str) -> DirectTx:
+        return DirectTx(self._connection, load("sqlite"), actor)
 
 
 def empty_script() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from dialer.errors import NotFoundError, SchemaError, UnreachableError
-from dialer.ports import Rng
+from dialer.ports import DAEMON, Rng
 from dialer.store.naming import shown
 from dialer.store.postgres import PostgresDatabase
 from dialer.store.sqlite import SqliteDatabase
@@ -23,15 +23,18 @@ async def opened(
     rng: Rng,
     *,
     busy_timeout_s: float,
+    actor: str = DAEMON,
     create: bool = True,
     on_create: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[AnyDatabase]:
     """The database at a path or DSN, made first if there is none and *create* allows it.
 
+    *actor* is who acts in its transactions, for the audit log.
+
     Raises NotFoundError when there is none and none may be made, and SchemaError when its schema
     is not the one this release needs: upgrading one that holds data is the operator's decision.
     """
-    store = _store(database, rng, busy_timeout_s)
+    store = _store(database, rng, busy_timeout_s, actor)
     if isinstance(store, SqliteDatabase) and not store.exists():
         await _make(database, create, on_create)
     async with store:
@@ -47,10 +50,10 @@ async def opened(
         yield store
 
 
-def _store(database: str, rng: Rng, busy_timeout_s: float) -> AnyDatabase:
+def _store(database: str, rng: Rng, busy_timeout_s: float, actor: str) -> AnyDatabase:
     if "://" in database:
-        return PostgresDatabase(database, busy_timeout_s=busy_timeout_s)
-    return SqliteDatabase(Path(database), rng, busy_timeout_s=busy_timeout_s)
+        return PostgresDatabase(database, busy_timeout_s=busy_timeout_s, actor=actor)
+    return SqliteDatabase(Path(database), rng, busy_timeout_s=busy_timeout_s, actor=actor)
 
 
 async def _make(database: str, create: bool, on_create: Callable[[str], None]) -> None:

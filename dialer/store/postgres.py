@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypeAlias
 import asyncpg
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
-from dialer.ports import Params, Row
+from dialer.ports import DAEMON, Params, Row
 from dialer.store.queries import Query, load
 
 #: No statement of ours takes longer, and no transaction idles longer, in seconds.
@@ -23,9 +23,10 @@ class PostgresTx:
 
     dialect: Final = "postgres"
 
-    def __init__(self, connection: Connection, queries: Mapping[str, Query]) -> None:
+    def __init__(self, connection: Connection, queries: Mapping[str, Query], actor: str) -> None:
         self._connection = connection
         self._queries = queries
+        self.actor: Final = actor
 
     async def rows(self, query: str, **params: Any) -> Sequence[Row]:
         text, arguments = self._bound(query, params)
@@ -58,8 +59,11 @@ class PostgresTx:
 class PostgresDatabase:
     """The :class:`~dialer.ports.Database` behind one DSN. Use as an async context manager."""
 
-    def __init__(self, dsn: str, *, busy_timeout_s: float, connections: int = 5) -> None:
+    def __init__(
+        self, dsn: str, *, busy_timeout_s: float, connections: int = 5, actor: str = DAEMON
+    ) -> None:
         self._dsn = dsn
+        self._actor = actor
         self._busy_timeout_s = busy_timeout_s
         self._connections = connections
         self._queries = load("postgres")
@@ -93,16 +97,16 @@ class PostgresDatabase:
     async def read(self) -> AsyncIterator[PostgresTx]:
         with _translated():
             async with self._pool.acquire() as connection:
-                yield PostgresTx(connection, self._queries)
+                yield PostgresTx(connection, self._queries, self._actor)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[PostgresTx]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[PostgresTx]:
         with _translated():
             async with self._pool.acquire() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
-                    yield PostgresTx(connection, self._queries)
+                    yield PostgresTx(connection, self._queries, actor or self._actor)
                 except BaseException:
                     await asyncio.shield(transaction.rollback())
                     raise

@@ -16,13 +16,14 @@ from typing import Any, Final, Self, cast
 import aiosqlite
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
-from dialer.ports import Params, Rng, Row
+from dialer.ports import DAEMON, Params, Rng, Row
 from dialer.store.queries import Query, load
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is deleted is people's data
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-65536",
     "PRAGMA busy_timeout=0",
@@ -36,9 +37,12 @@ class SqliteTx:
 
     dialect: Final = "sqlite"
 
-    def __init__(self, connection: aiosqlite.Connection, queries: Mapping[str, Query]) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, queries: Mapping[str, Query], actor: str
+    ) -> None:
         self._connection = connection
         self._queries = queries
+        self.actor: Final = actor
 
     async def rows(self, query: str, **params: Any) -> Sequence[Row]:
         known = self._queries[query]
@@ -75,6 +79,7 @@ class SqliteDatabase:
         *,
         busy_timeout_s: float,
         readers: int = 2,
+        actor: str = DAEMON,
         connect: Callable[[Path], aiosqlite.Connection] | None = None,
     ) -> None:
         self._path = path
@@ -86,6 +91,7 @@ class SqliteDatabase:
         self._writer: aiosqlite.Connection | None = None
         self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         self._reader_count = readers
+        self._actor = actor
         self._open = AsyncExitStack()
 
     def exists(self) -> bool:
@@ -111,12 +117,12 @@ class SqliteDatabase:
         connection = await self._readers.get()
         try:
             with _translated(self._path):
-                yield SqliteTx(connection, self._queries)
+                yield SqliteTx(connection, self._queries, self._actor)
         finally:
             self._readers.put_nowait(connection)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[SqliteTx]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[SqliteTx]:
         # An aiosqlite connection has one transaction: two tasks on it would share it. The lock
         # keeps a stranger's statement out of somebody else's BEGIN … COMMIT.
         assert self._writer is not None, "the database is open inside its own context only"
@@ -124,7 +130,7 @@ class SqliteDatabase:
             with _translated(self._path):
                 try:
                     await self._begin(self._writer)
-                    yield SqliteTx(self._writer, self._queries)
+                    yield SqliteTx(self._writer, self._queries, actor or self._actor)
                     await self._writer.execute("COMMIT")
                 except BaseException:
                     # Always: a statement whose caller was cancelled, BEGIN too, runs all the same,

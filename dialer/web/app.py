@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from dialer import __version__
 from dialer.web.callbacks import callback_routes
 from dialer.web.health import health_routes
+from dialer.web.incoming import incoming_routes
 from dialer.web.services import WebServices
 
 
@@ -22,5 +23,9 @@ def create_app(services: WebServices) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        routes=[*callback_routes(services), *health_routes(services)],
+        routes=[
+            *callback_routes(services),
+            *incoming_routes(services),
+            *health_routes(services),
+        ],
     )

@@ -31,6 +31,7 @@ _ATTEMPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 log = structlog.get_logger()
 
 T = TypeVar("T")
+Subject = TypeVar("Subject")
 
 Parse: TypeAlias = Callable[[AttemptId, bytes, int], CallEvent]
 Compose: TypeAlias = Callable[[Script], bytes]
@@ -68,16 +69,27 @@ def _guarded(
         attempt_id = request.path_params["attempt_id"]
         if not _ATTEMPT_ID.fullmatch(attempt_id):
             return Response(status_code=404)
-        try:
-            body = await request.body()
-        except ClientDisconnect:
-            return Response(status_code=400)
-        if not services.door.authentic(_target(request), body, request.headers):
-            log.warning("callback.refused", topic=topic, attempt=attempt_id)
-            return Response(status_code=403)
+        body = await admitted(services, request, topic=topic, attempt=attempt_id)
+        if isinstance(body, Response):
+            return body
         return await handle(AttemptId(attempt_id), body)
 
     return endpoint
+
+
+async def admitted(services: WebServices, request: Request, **named: str) -> bytes | Response:
+    """The body of a request if the carrier signed it, else the answer to whoever did not.
+
+    A request that is refused is logged as *named*.
+    """
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        return Response(status_code=400)
+    if not services.door.authentic(_target(request), body, request.headers):
+        log.warning("callback.refused", **named)
+        return Response(status_code=403)
+    return body
 
 
 def _target(request: Request) -> str:
@@ -124,22 +136,23 @@ class _Keypress:
         door = self._services.door
         try:
             async with asyncio.timeout(self._services.patience_s):
-                script = await self._insist(self._services.heard, attempt_id)
+                script = await insist(self._services.heard, attempt_id)
                 if script is not None and door.opts_out(script, body):
-                    await self._insist(self._services.opt_out, attempt_id)
+                    await insist(self._services.opt_out, attempt_id)
                     return door.opted_out(script)
         except Exception:
             # Nobody is told that they will not be called again unless it is so.
             log.exception("opt_out.failed", attempt=attempt_id)
         return door.goodbye()
 
-    @staticmethod
-    async def _insist(ask: Callable[[AttemptId], Awaitable[T]], attempt_id: AttemptId) -> T:
-        while True:
-            try:
-                return await ask(attempt_id)
-            except StoreError:
-                await asyncio.sleep(ASK_AGAIN_S)
+
+async def insist(ask: Callable[[Subject], Awaitable[T]], about: Subject) -> T:
+    """Ask until the store answers; the caller sets the limit."""
+    while True:
+        try:
+            return await ask(about)
+        except StoreError:
+            await asyncio.sleep(ASK_AGAIN_S)
 
 
 class _Question:

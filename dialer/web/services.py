@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dialer.model import AttemptId, CallEvent, Script
+from dialer.model import AttemptId, CallEvent, InboundCall, Script
 from dialer.ports import CallbackDoor, Clock
 
 #: A name for each thing looked at, and what is wrong with it; None when it is well.
@@ -17,8 +17,9 @@ class WebServices:
 
     *receive* returns once the event is durable. *script* gives what an answered call is to hear,
     None for an attempt that is unknown or over; *heard* gives it for a call that is over, too.
-    *opt_out* returns once the callee of an attempt is on the do-not-call list. *health* says what
-    keeps the daemon from working.
+    *opt_out* returns once the callee of an attempt is on the do-not-call list. *note_inbound*
+    remembers that somebody calls us, who hears *incoming_message*; *opt_out_caller* puts them on
+    the list. *health* says what keeps the daemon from working.
     *patience_s* is how long a person on the line may wait for each of the two steps before they
     hear something; Twilio itself waits 15 seconds and then reads an error out.
     """
@@ -29,5 +30,8 @@ class WebServices:
     script: Callable[[AttemptId], Awaitable[Script | None]]
     heard: Callable[[AttemptId], Awaitable[Script | None]]
     opt_out: Callable[[AttemptId], Awaitable[None]]
+    note_inbound: Callable[[InboundCall], Awaitable[None]]
+    opt_out_caller: Callable[[InboundCall], Awaitable[None]]
     health: Callable[[], Awaitable[Checks]]
+    incoming_message: str
     patience_s: float = 4.0

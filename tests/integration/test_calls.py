@@ -713,7 +713,7 @@ async def test_nobody_is_called_more_often_than_the_campaign_says(
 ) -> None:
     campaign = await given_campaign(
         daemon.database, now=NOW, contacts=1, max_retries=max_retries, call_interval_s=0,
-        retry_intervals_s=(60, 600, 6000),
+        retry_intervals_s=(60, 600, 6000), callee_calls_per_day=20, callee_calls_per_week=20,
     )  # fmt: skip
 
     claims = await lives(daemon, campaign, status(ANY, S.NO_ANSWER, NOW))

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialer import campaigns
-from dialer.claims import CLOSING_GUARD_S, AccountLimits, ClaimRequest, ClaimTimes
+from dialer.claims import ClaimRequest
+from dialer.limits import AccountLimits
 from dialer.model import CampaignId, Claim, OnMachine, WaitReason
+from dialer.permission import CLOSING_GUARD_S, ClaimTimes
 from dialer.ports import Database, Tx
 from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase, opened

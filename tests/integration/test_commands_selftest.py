@@ -24,6 +24,7 @@ FAILED = SeedResult(
     effects=100,
     calls=3,
     took_s=7200.0,
+    digest="f00d",
 )
 
 
@@ -43,6 +44,13 @@ def test_people_get_a_table(tmp_path: Path) -> None:
     told = dict(line.split("\t", 1) for line in done.out.splitlines())
     assert told["seeds"] == "1 from 3"
     assert told["violations"] == "0"
+
+
+def test_the_same_seeds_give_the_same_digest_in_whatever_order_they_end() -> None:
+    digest = seeds.digest_of({1: "one", 2: "two"})
+
+    assert seeds.digest_of({2: "two", 1: "one"}) == digest
+    assert len({digest, seeds.digest_of({1: "one"}), seeds.digest_of({1: "two", 2: "one"})}) == 3
 
 
 @pytest.mark.parametrize("as_json", [False, True])

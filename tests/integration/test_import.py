@@ -321,11 +321,11 @@ class Meddled:
         self.read = database.read
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Tx]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[Tx]:
         self._writes_left -= 1
         if not self._writes_left:
             await self._meddle()
-        async with self._database.write() as tx:
+        async with self._database.write(actor) as tx:
             yield tx
 
 

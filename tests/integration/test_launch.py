@@ -14,7 +14,7 @@ from dialer import campaigns
 from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult
 from dialer.errors import StoreBusyError, UnreachableError
-from dialer.launcher import BACK_OFF_MAX_S, BACK_OFF_S, OUTAGE
+from dialer.launcher import BACK_OFF_MAX_S, BACK_OFF_S, OUTAGE, _Failures
 from dialer.leases import MARGIN_S
 from dialer.model import CallEvent, CampaignId, CarrierStatus, Claim, WaitReason
 from dialer.ports import (
@@ -526,6 +526,10 @@ async def test_the_rest_doubles_up_to_a_bound_and_ends_with_the_first_call(
 
     assert rests == [1, 2, 4, 8, 16, BACK_OFF_MAX_S, BACK_OFF_MAX_S]
     assert until_at == daemon.clock.now() + BACK_OFF_S * SECOND
+
+
+def test_a_rest_is_bounded_however_long_an_outage_lasts() -> None:
+    assert _Failures(in_a_row=100_000).back_off_s() == BACK_OFF_MAX_S
 
 
 async def test_an_order_that_was_too_late_is_no_reason_to_rest(daemon: Daemon) -> None:

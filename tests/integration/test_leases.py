@@ -150,7 +150,7 @@ class Refusing:
         self.asked = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[Any]:
         self.asked += 1
         if self.asked > 1 and self.refusals:
             self.refusals -= 1

@@ -128,7 +128,7 @@ async def test_what_changes_a_number_is_told_to_its_campaigns(database: Database
     disabled = await revisions()
     async with database.write() as tx:
         await numbers.score(tx, PHONE, 8, "US", NOW)
-        await numbers.enable(tx, PHONE, "US")
+        await numbers.enable(tx, PHONE, "US", NOW)
 
     assert disabled == [before[0] + 1, before[1], before[2] + 1]
     assert await revisions() == [before[0] + 3, before[1], before[2] + 3]
@@ -142,7 +142,7 @@ async def test_a_number_is_switched_off_and_on(database: Database) -> None:
             await numbers.disable(tx, PHONE, "US", NOW + later)
     (off,) = await reports(database)
     async with database.write() as tx:
-        await numbers.enable(tx, PHONE, "US")
+        await numbers.enable(tx, PHONE, "US", NOW)
     (on,) = await reports(database)
 
     assert (off.active, off.row["disabled_at"]) == (False, NOW)

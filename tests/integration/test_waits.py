@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from dialer import campaigns
-from dialer.claims import Wait
+from dialer.holiday_calendars import public_holidays
 from dialer.model import CampaignId, WaitReason
+from dialer.permission import Wait
+from dialer.plans import Plans
 from dialer.ports import Database
 from dialer.states import CampaignEvent, MemberState
 from dialer.store.opening import AnyDatabase, opened
 from dialer.waits import count_waits, record_waits
-from tests.support.engine import HOUR, MINUTE, NOW, daemon_on, rows
+from tests.support.engine import HOUR, MINUTE, NOW, TIMES, daemon_on, rows
 from tests.support.given import given_campaign, write
 
 
@@ -30,7 +32,8 @@ async def given_members_in(database: Database, *members: tuple[MemberState, int]
 async def reasons(database: AnyDatabase, campaign: CampaignId, wait: Wait) -> dict[str, Any]:
     """What is written down when *wait* holds back those who are due."""
     async with database.write() as tx:
-        await record_waits(tx, [await count_waits(tx, campaign, wait, NOW)])
+        plan = await Plans(public_holidays).of(tx, campaign)
+        await record_waits(tx, [await count_waits(tx, plan, wait, NOW, TIMES)])
     written = await rows(
         database, "SELECT reason, members, until_at, detail, noted_at FROM campaign_waits"
     )
@@ -75,7 +78,7 @@ async def test_who_came_due_while_a_campaign_waits_for_its_retries_is_next(
     found = await reasons(database, campaign, Wait(WaitReason.RETRY_NOT_DUE, NOW + HOUR))
 
     assert found == {
-        WaitReason.NEXT: (1, NOW + HOUR, ""),
+        WaitReason.NEXT: (1, None, ""),
         WaitReason.RETRY_NOT_DUE: (1, NOW + HOUR, ""),
     }
 

@@ -22,7 +22,17 @@ from dialer.carriers import twiml
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import StoreBusyError, StoreError
-from dialer.model import Agent, AgentKind, AttemptId, CallEvent, CarrierStatus, EventSource, Script
+from dialer.model import (
+    Agent,
+    AgentKind,
+    AttemptId,
+    CallEvent,
+    CallSid,
+    CarrierStatus,
+    EventSource,
+    InboundCall,
+    Script,
+)
 from dialer.web.app import create_app
 from dialer.web.callbacks import MAX_BODY_BYTES
 from dialer.web.services import Checks, WebServices
@@ -75,6 +85,8 @@ class Engine:
     health_trouble: Exception | None = None
     opted_out: list[AttemptId] = field(default_factory=list)
     opt_out_troubles: list[Exception] = field(default_factory=list)
+    inbound: list[InboundCall] = field(default_factory=list)
+    callers_out: list[InboundCall] = field(default_factory=list)
 
     async def receive(self, event: CallEvent) -> None:
         if self.store_trouble is not None:
@@ -90,6 +102,16 @@ class Engine:
         if self.opt_out_troubles:
             raise self.opt_out_troubles.pop(0)
         self.opted_out.append(attempt_id)
+
+    async def note_inbound(self, call: InboundCall) -> None:
+        if self.opt_out_troubles:
+            raise self.opt_out_troubles.pop(0)
+        self.inbound.append(call)
+
+    async def opt_out_caller(self, call: InboundCall) -> None:
+        if self.opt_out_troubles:
+            raise self.opt_out_troubles.pop(0)
+        self.callers_out.append(call)
 
     async def health(self) -> Checks:
         if self.health_trouble is not None:
@@ -109,6 +131,9 @@ class Carrier:
             script=changes.get("script", engine.script_of),
             heard=changes.get("script", engine.script_of),
             opt_out=engine.opt_out,
+            note_inbound=engine.note_inbound,
+            opt_out_caller=engine.opt_out_caller,
+            incoming_message=changes.get("incoming_message", "Nobody is here. Press 9."),
             health=engine.health,
         )
         self.app = create_app(services)
@@ -565,6 +590,104 @@ async def test_nobody_is_promised_what_could_not_be_written(
 
     assert (reply.status_code, spoken_in(reply)) == (200, [])
     assert [(line["event"], line["attempt"]) for line in logged] == [("opt_out.failed", ATTEMPT)]
+
+
+# -- somebody calls us ---------------------------------------------------------------------------
+
+
+CALLER, OUR_NUMBER = "+12025550101", "+13105550001"
+INBOUND_FORM = {
+    "AccountSid": ACCOUNT,
+    "CallSid": SID,
+    "CallStatus": "ringing",
+    "Direction": "inbound",
+    "From": CALLER,
+    "To": OUR_NUMBER,
+}
+INBOUND = InboundCall(CallSid(SID), CALLER, OUR_NUMBER)
+INCOMING, INCOMING_KEYPRESS = "/twilio/incoming", "/twilio/incoming/keypress"
+
+
+async def test_whoever_calls_us_hears_who_called_and_how_to_be_left_alone(engine: Engine) -> None:
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(INCOMING, INBOUND_FORM)
+
+    document = ET.fromstring(reply.content)
+    (gather,) = document.iter("Gather")
+    assert (reply.status_code, spoken_in(reply)) == (200, ["Nobody is here. Press 9."])
+    assert gather.attrib["action"] == PUBLIC_URL + INCOMING_KEYPRESS
+    assert [child.tag for child in document] == ["Gather", "Hangup"]
+    assert engine.inbound == [INBOUND]
+
+
+async def test_without_a_message_the_call_is_ended(engine: Engine) -> None:
+    async with carrier_for(engine, incoming_message=" ") as carrier:
+        reply = await carrier.post(INCOMING, INBOUND_FORM)
+
+    assert reply.content == twiml.goodbye()
+
+
+async def test_a_caller_who_presses_nine_is_listed_and_then_told_so(engine: Engine) -> None:
+    engine.opt_out_troubles = [StoreBusyError("locked for a moment")]
+
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(INCOMING_KEYPRESS, INBOUND_FORM | {"Digits": "9"})
+
+    assert engine.callers_out == [INBOUND]
+    assert spoken_in(reply) == [twiml.DEFAULT_REPLY]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Digits": "1"},
+        {"Digits": ""},
+        {"Digits": "9", "From": "anonymous"},
+        {"Digits": "9", "From": "+266696687"},  # "anonymous" on a telephone's keys
+        {"Digits": "9", "From": "sip:ann@example.com"},
+    ],
+)
+async def test_who_presses_another_key_or_shows_no_number_is_not_listed(
+    engine: Engine, change: dict[str, str]
+) -> None:
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(INCOMING_KEYPRESS, INBOUND_FORM | change)
+
+    assert (reply.content, engine.callers_out) == (twiml.goodbye(), [])
+
+
+async def test_a_caller_is_promised_nothing_that_could_not_be_written(
+    engine: Engine, logged: list[dict[str, Any]]
+) -> None:
+    engine.opt_out_troubles = [ZeroDivisionError("a fault of ours")]
+
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(INCOMING_KEYPRESS, INBOUND_FORM | {"Digits": "9"})
+
+    assert reply.content == twiml.goodbye()
+    assert [line["event"] for line in logged] == ["opt_out.failed"]
+
+
+async def test_a_caller_is_greeted_even_if_that_cannot_be_remembered(
+    engine: Engine, logged: list[dict[str, Any]]
+) -> None:
+    engine.opt_out_troubles = [ZeroDivisionError("a fault of ours")]
+
+    async with carrier_for(engine) as carrier:
+        reply = await carrier.post(INCOMING, INBOUND_FORM)
+
+    assert spoken_in(reply) == ["Nobody is here. Press 9."]
+    assert [line["event"] for line in logged] == ["call.inbound", "call.inbound_unrecorded"]
+
+
+@pytest.mark.parametrize("target", [INCOMING, INCOMING_KEYPRESS])
+async def test_only_the_carrier_may_say_that_somebody_calls(engine: Engine, target: str) -> None:
+    async with carrier_for(engine) as carrier:
+        forged = await carrier.post(target, INBOUND_FORM, X_Twilio_Signature="AAAA")
+        empty = await carrier.post(target, {"AccountSid": ACCOUNT})
+
+    assert (forged.status_code, empty.status_code) == (403, 400)
+    assert (engine.inbound, engine.callers_out) == ([], [])
 
 
 def spoken_in(reply: httpx2.Response) -> list[str | None]:

@@ -1,25 +1,34 @@
 """Bugs to plant in the engine: each breaks one promise, and is one that real dialers have had."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from dialer import claims, counters, folding
+from dialer import claims, counters, folding, limits, permission
+from dialer.audit.report import Violation
+from dialer.batching import Batcher
 from dialer.calls import Calls, CallTimes
 from dialer.carrier_sim.faults import Fault
 from dialer.claims import Claims
+from dialer.errors import StoreError
 from dialer.launcher import Launcher
 from dialer.leases import Lease
-from dialer.model import CallEvent, CallFacts, Claim, WaitReason
+from dialer.limits import AccountLimits
+from dialer.model import AttemptId, CallEvent, CallFacts, Claim, WaitReason
 from dialer.plans import CampaignPlan
 from dialer.ports import Doubtful, Order, Placement, Row, Tx
 from dialer.reaper import Reaper
 from dialer.simulation.drawing import EVE
+from dialer.simulation.drawing import scenario as drawn_from
+from dialer.simulation.evidence import violations
+from dialer.simulation.run import run
 from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
-from dialer.simulation.weather import Stall
+from dialer.simulation.weather import DiskFault, Stall
 from dialer.store.queries import Query, load
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -44,6 +53,33 @@ class Planted:
     breaks: frozenset[str]
     plant: Plant
     sharpen: Sharpen = lambda scenario: scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """What became of looking for a bug: the *seed* it was found with, None when it was not."""
+
+    bug: Planted
+    seed: int | None
+    noticed: frozenset[str] = frozenset()  # the invariants it breaks and that noticed it
+    as_it_is: Sequence[Violation] = ()  # of the engine without the bug, in the same run
+
+
+def hunt(bug: Planted, seeds: Sequence[int], folder: Path) -> Hunt:
+    """Run *seeds* with *bug* until it is noticed, then that seed without it; *folder* is empty."""
+    for seed in seeds:
+        drawn = bug.sharpen(drawn_from(seed))
+        with pytest.MonkeyPatch.context() as patch:
+            bug.plant(patch)
+            found = violations(run(drawn, _made(folder / f"planted{seed}")))
+        if noticed := bug.breaks & {each.invariant for each in found}:
+            return Hunt(bug, seed, noticed, violations(run(drawn, _made(folder / "as it is"))))
+    return Hunt(bug, None)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 # -- scenarios in which a bug of a kind can show ---------------------------------------------------
@@ -125,6 +161,13 @@ def asleep(scenario: Scenario) -> Scenario:
     return replace(scenario, campaigns=campaigns, daemons=2, rates=rates, longest_stall_s=200.0)
 
 
+def full_disk(scenario: Scenario) -> Scenario:
+    """A disk that often takes nothing, and nothing else that goes wrong."""
+    campaigns = [replace(each, hours=None) for each in scenario.campaigns]
+    rates = {str(DiskFault.FULL): 0.02}
+    return replace(scenario, campaigns=campaigns, rates=rates, acts=(), kills=0)
+
+
 # -- the bugs --------------------------------------------------------------------------------------
 
 
@@ -168,20 +211,20 @@ def reconcile_too_early(patch: pytest.MonkeyPatch) -> None:
 
 def cap_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
     """Live calls are counted once in a while, and the count is believed until the next time."""
-    room = Claims._room
+    rooms = limits.rooms
     seen: dict[int, Sequence[Row]] = {}
 
-    def stale(self: Claims, plan: CampaignPlan, live: Sequence[Row], limit: int) -> Any:
-        before = seen.get(id(self), ())
-        seen[id(self)] = live
-        return room(self, plan, before, limit)
+    def stale(plan: CampaignPlan, live: Sequence[Row], account: AccountLimits) -> Any:
+        before = seen.get(id(account), ())
+        seen[id(account)] = live
+        return rooms(plan, before, account)
 
-    patch.setattr(Claims, "_room", stale)
+    patch.setattr(limits, "rooms", stale)
 
 
 def window_checked_only_at_claim(patch: pytest.MonkeyPatch) -> None:
     """Calls are claimed for the next ten minutes, and made when their slot comes."""
-    patch.setattr(Claims, "_horizon_us", lambda self, now: (now + 600_000) * 1000)
+    patch.setattr(limits, "horizon_us", lambda now, times: (now + 600_000) * 1000)
     _never_void(patch)
 
 
@@ -214,8 +257,9 @@ def callback_order_trusted(patch: pytest.MonkeyPatch) -> None:
 
 def counter_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
     """Each daemon counts the calls of a number from its own start."""
-    made: dict[int, Counter[tuple[int, str]]] = {}
-    pool = Claims._pool
+    made: dict[int, Counter[tuple[int, str]]] = defaultdict(Counter)
+    claiming: ContextVar[int] = ContextVar("claiming")
+    pool, serve = limits.pool, Claims._serve
 
     class Own:
         """The transaction, with the daemon's own counts in place of the stored ones."""
@@ -231,9 +275,13 @@ def counter_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
                 for (number_id, day), calls in self._counts.items()
             ]
 
-    async def forgetful(self: Claims, tx: Tx, *about: Any) -> Any:
-        owned: Any = Own(tx, made.setdefault(id(self), Counter()))
-        return await pool(self, owned, *about)
+    async def marked(self: Claims, *about: Any) -> Any:
+        claiming.set(id(self))
+        return await serve(self, *about)
+
+    async def forgetful(tx: Tx, *about: Any) -> Any:
+        owned: Any = Own(tx, made[claiming.get()])
+        return await pool(owned, *about)
 
     write = Claims._write
 
@@ -243,7 +291,8 @@ def counter_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
             made[id(self)][claim.number_id, days[claim.number_id]] += 1
         await write(self, tx, *about)
 
-    patch.setattr(Claims, "_pool", forgetful)
+    patch.setattr(Claims, "_serve", marked)
+    patch.setattr(limits, "pool", forgetful)
     patch.setattr(Claims, "_write", counting)
 
 
@@ -266,23 +315,23 @@ def do_not_call_not_asked(patch: pytest.MonkeyPatch) -> None:
 
     due = Claims._due
 
-    async def unlisted(self: Claims, *about: Any) -> list[Row]:
-        return [{**row, "listed": 0} for row in await due(self, *about)]
+    async def unlisted(*about: Any) -> list[Row]:
+        return [{**row, "listed": 0} for row in await due(*about)]
 
     patch.setattr(claims, "refuse_listed", let_pass)
-    patch.setattr(Claims, "_due", unlisted)
+    patch.setattr(Claims, "_due", staticmethod(unlisted))
 
 
 def retry_not_moved_into_the_window(patch: pytest.MonkeyPatch) -> None:
     """A retry is due when its interval is over, and whoever is due is called."""
-    closed = claims.closed
+    closed = permission.closed
 
     def always_open(plan: CampaignPlan, now: int, times: Any) -> Any:
         wait = closed(plan, now, times)
         return None if wait and wait.reason is WaitReason.OUTSIDE_HOURS else wait
 
     patch.setattr(claims, "closed", always_open)
-    patch.setattr(CampaignPlan, "open_window_keys", lambda self, at: ("",))
+    patch.setattr(claims, "outside_window", lambda plan, key, now, times: None)
     _never_void(patch)
 
 
@@ -302,10 +351,35 @@ def calls_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lease, "take_over", nobody)
 
 
+def called_without_a_record(patch: pytest.MonkeyPatch) -> None:
+    """What was claimed is called, whether or not it could be written down."""
+    claim, apply = Claims.claim, Batcher.apply
+
+    async def remembered(self: Claims, *about: Any) -> Any:
+        vars(self)["taken"] = await claim(self, *about)
+        return vars(self)["taken"]
+
+    async def bold(self: Batcher, handler: Any, *about: Any, **options: Any) -> Any:
+        try:
+            return await apply(self, handler, *about, **options)
+        except StoreError:
+            taken = vars(getattr(handler, "__self__", self)).pop("taken", None)
+            if taken is None:
+                raise
+            return taken
+
+    async def everybody(_: Launcher, due: Sequence[Claim]) -> set[AttemptId]:
+        return {each.attempt_id for each in due}
+
+    patch.setattr(Claims, "claim", remembered)
+    patch.setattr(Batcher, "apply", bold)
+    patch.setattr(Launcher, "_still_wanted", everybody)
+
+
 def day_of_a_number_in_utc(patch: pytest.MonkeyPatch) -> None:
     """Daily caps start over at midnight in Greenwich."""
     local_day = counters.local_day
-    patch.setattr(claims, "local_day", lambda zone, at: local_day("UTC", at))
+    patch.setattr(limits, "local_day", lambda zone, at: local_day("UTC", at))
 
 
 BUGS: Final = (
@@ -327,5 +401,6 @@ BUGS: Final = (
             hurried),
     Planted("callee of another campaign", frozenset({"I2"}), callee_of_another_campaign_called_too),
     Planted("calls forgotten at start", frozenset({"I3", "I7", "I20"}), calls_forgotten, mortal),
+    Planted("called without a record", frozenset({"I16"}), called_without_a_record, full_disk),
     Planted("a number's day in UTC", frozenset({"I6", "I17"}), day_of_a_number_in_utc),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Runs of the whole world: they repeat themselves, and what goes wrong in one is told."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from dialer.simulation.complaint import complaint
 from dialer.simulation.daemons import DaemonSite
 from dialer.simulation.drawing import scenario
 from dialer.simulation.evidence import judge, violations
+from dialer.simulation.loop import VirtualLoop
 from dialer.simulation.outcome import Outcome
 from dialer.simulation.run import run
 from dialer.simulation.scenario import Act, Deed, Scenario
 from dialer.simulation.sweep import small_campaign
+from dialer.simulation.world import World
 
 ROOT = Path(__file__).parents[2]
 #: Two daemons, kills, stalls and every kind of trouble.
@@ -38,6 +41,15 @@ def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
     assert first.kills
     assert again.journal.entries == first.journal.entries
     assert again.digest == first.digest != other.digest
+
+
+def test_of_a_run_its_outcome_is_left_and_nothing_else(tmp_path: Path) -> None:
+    gc.collect()  # what other tests have left
+
+    outcome = run(scenario(STORMY), tmp_path)
+
+    left = [each for each in gc.get_objects() if type(each) in (World, VirtualLoop)]
+    assert (left, outcome.unfinished) == ([], [])
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "random"])

@@ -102,10 +102,10 @@ class _Transactions:
 
     def _write(self, whole: Any, crumb: Crumb) -> Any:
         @asynccontextmanager
-        async def write(database: object) -> AsyncIterator[Any]:
+        async def write(database: object, actor: str | None = None) -> AsyncIterator[Any]:
             self.open += 1
             try:
-                async with whole(database) as tx:
+                async with whole(database, actor) as tx:
                     self._writes.clear()
                     yield tx
                     name = self._writes[0] if self._writes else "nothing"

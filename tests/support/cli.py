@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
 import pytest
+import structlog
 
 import cli
 
@@ -77,6 +79,7 @@ class Cli:
             mock.patch.object(sys, "argv", ["dialer", *map(str, words)]),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            _logging_as_before(),
             pytest.raises(SystemExit) as end,
         ):
             cli.main()
@@ -94,3 +97,16 @@ class Cli:
     def database(self) -> Path:
         """The database of a folder nobody has set another one for."""
         return self.folder / "dialer.db"
+
+
+@contextlib.contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """A command sets logging up for its process, which is the tests' own here."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    try:
+        yield
+    finally:
+        if before is None:
+            structlog.reset_defaults()
+        else:
+            structlog.configure(**before)

@@ -10,10 +10,11 @@ from typing import Any, Final
 from dialer.app import Engine, engine_from
 from dialer.attempts import Attempts
 from dialer.batching import Batcher
-from dialer.claims import AccountLimits, ClaimRequest, ClaimResult, Claims, ClaimTimes
+from dialer.claims import ClaimRequest, ClaimResult, Claims
 from dialer.errors import DialerError
 from dialer.holiday_calendars import public_holidays
 from dialer.leases import Lease
+from dialer.limits import AccountLimits
 from dialer.model import (
     AttemptId,
     CallEvent,
@@ -26,6 +27,7 @@ from dialer.model import (
     EventSource,
     WaitReason,
 )
+from dialer.permission import ClaimTimes
 from dialer.plans import Plans
 from dialer.ports import (
     Accepted,
@@ -35,6 +37,7 @@ from dialer.ports import (
     Order,
     OwnedNumber,
     Placement,
+    PreDialCheck,
     Row,
 )
 from dialer.settings import Settings
@@ -299,9 +302,15 @@ async def daemon_on(
     clock: SetClock | None = None,
     carrier: ScriptedCarrier | None = None,
     series: int = 0,
+    check: PreDialCheck | None = None,
     **changes: Any,
 ) -> AsyncIterator[Daemon]:
-    """A daemon on an open *database* whose name is *store*; *changes* are settings."""
+    """A daemon on an open *database* whose name is *store*; *changes* are settings.
+
+    With a *check* it is asked before every call, whatever the settings name.
+    """
+    if check is not None:
+        changes = {"pre_dial_check": "entry:the test's own"} | changes
     clock, carrier = clock or SetClock(), carrier or ScriptedCarrier()
     settings = settings_for(store, **changes)
     lease = Lease(
@@ -316,6 +325,7 @@ async def daemon_on(
         rng=NoChance(),
         ids=CountedIds(series or lease.daemon_id),
         lease=lease,
+        check=check,
     )
     claimer = Claimer(database, clock, lease.daemon_id, engine.dispatcher._claims)
     # Not in a group: a fixture enters and leaves this block in tasks of its own.

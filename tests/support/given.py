@@ -1,14 +1,22 @@
 """The world as a test needs it: campaigns with numbers and members, written straight down."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dialer import campaigns
 from dialer.model import CampaignId
+from dialer.places import place_of
 from dialer.ports import Database, Tx
 from dialer.states import CampaignEvent
 
 FIRST_PHONE = 12_025_550_000
+#: Where whoever has such a phone number may be.
+WASHINGTON = place_of(f"+{FIRST_PHONE}").key
+#: The rules of callees' places, switched off: a test that is not about them is called at any hour.
+NO_RULES = json.dumps(
+    {"pack": "", "changes": {"own": [], "off": {"US": "a test"}, "on": [], "made": 0}}
+)
 FIRST_NUMBER = 13_105_550_000
 
 
@@ -45,15 +53,15 @@ async def given_members(
     ids = range(first, first + count)
     await write(
         tx,
-        "INSERT INTO contacts (id, phone, name, created_at, changed_at) VALUES (?1, ?2, ?3, 0, 0)"
-        " ON CONFLICT (id) DO NOTHING",
-        [(i, f"+{FIRST_PHONE + i}", f"Contact {i}") for i in ids],
+        "INSERT INTO contacts (id, phone, name, place, created_at, changed_at)"
+        " VALUES (?1, ?2, ?3, ?4, 0, 0) ON CONFLICT (id) DO NOTHING",
+        [(i, f"+{FIRST_PHONE + i}", f"Contact {i}", WASHINGTON) for i in ids],
     )
     await write(
         tx,
-        "INSERT INTO members (campaign_id, contact_id, state, priority, next_at, created_at,"
-        " changed_at) VALUES (?1, ?2, 'pending', ?3, ?4, 0, 0)",
-        [(campaign_id, i, priority, now) for i in ids],
+        "INSERT INTO members (campaign_id, contact_id, window_key, state, priority, next_at,"
+        " created_at, changed_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?5, 0, 0)",
+        [(campaign_id, i, WASHINGTON, priority, now) for i in ids],
     )
 
 
@@ -68,10 +76,18 @@ async def given_campaign(
     first_contact: int = 1,
     schedule_body: str | None = None,
     start: bool = True,
+    rules: str | None = NO_RULES,
     **fields: Any,
 ) -> CampaignId:
     """A campaign with pending members and caller ids of its own, started unless told otherwise."""
     async with database.write() as tx:
+        if rules is not None:
+            await write(
+                tx,
+                "INSERT INTO rule_sets (body, created_at)"
+                " SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM rule_sets)",
+                [(rules,)],
+            )
         await write(
             tx,
             "INSERT INTO agents (name, kind, target, created_at) VALUES (?1, 'message', ?2, 0)",

@@ -127,6 +127,23 @@ def test_a_lost_intent_never_becomes_a_call(lost: str, violations: int) -> None:
     assert len(found(evidence(dial(), store_effects=seen), "I16")) == violations
 
 
+def test_whoever_was_claimed_before_an_outage_may_be_called_in_it() -> None:
+    slow = dial().really(asked_at=NOW + MINUTE, accepted_at=NOW + MINUTE)
+
+    assert found(evidence(slow, store_effects=effects((NOW, False))), "I16") == []
+    assert len(found(evidence(slow, store_effects=effects((NOW - 1, False))), "I16")) == 1
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [effects((ASKED - MINUTE, False)), effects((ASKED - HOUR, False), (ASKED + MINUTE, True))],
+)
+def test_clocks_that_may_differ_widen_an_outage(seen: list[StoreEffect]) -> None:
+    bounds = replace(BOUNDS, skew_ms=MINUTE)
+
+    assert found(evidence(dial(), store_effects=seen, bounds=bounds), "I16") == []
+
+
 def test_an_orphan_in_an_outage_is_found_too() -> None:
     seen = effects((NOW - MINUTE, False))
     orphan = dial().really(token=None)

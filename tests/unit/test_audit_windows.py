@@ -183,6 +183,15 @@ def test_a_holiday_of_a_calendar_is_closed_and_an_unknown_one_is_not_judged() ->
     assert len(found(closed, "I4")) == 2
 
 
+def test_a_day_of_an_own_calendar_is_closed_and_needs_no_other() -> None:
+    at = ms("2026-01-05T12:00:00")
+    own = scheduled(at, body(calendars=["LA PSC"], own_days={"LA PSC": ["2026-01-05"]}))
+    other = scheduled(at, body(calendars=["LA PSC"], own_days={"LA PSC": ["2026-01-06"]}))
+
+    assert (calendars_needed(own), calendars_needed(other)) == (set(), set())
+    assert (len(found(own, "I4")), found(other, "I4")) == (2, [])
+
+
 def test_without_calls_no_calendar_is_needed() -> None:
     assert calendars_needed(evidence(schedules=[Schedule(1, "X", body(calendars=["DE"]))])) == set()
 

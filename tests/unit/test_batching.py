@@ -31,7 +31,7 @@ class Ledger:
         return [entry for commit in self.commits for entry in commit]
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Any]:
+    async def write(self, actor: str | None = None) -> AsyncIterator[Any]:
         entries: list[str] = []
         yield entries
         await asyncio.sleep(self.slow_s)

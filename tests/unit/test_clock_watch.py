@@ -38,6 +38,9 @@ class Brake:
     def back_off(self, until_at: int, why: str) -> None:
         self.rests.append(((until_at - virtual.EPOCH) // 1000, why))
 
+    def hold(self, campaign_id: CampaignId, until_at: int, why: str) -> None:
+        raise AssertionError("a clock is no campaign's fault")
+
     async def stop_campaign(self, campaign_id: CampaignId, why: str) -> None:
         raise AssertionError("a clock is no campaign's fault")
 

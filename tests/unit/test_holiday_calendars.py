@@ -6,8 +6,16 @@ from datetime import date
 
 import pytest
 
+from dialer.calendars import like_a_code
 from dialer.errors import UsageError
-from dialer.holiday_calendars import check_calendar, covers, public_holidays
+from dialer.holiday_calendars import (
+    check_calendar,
+    covers,
+    named_holidays,
+    names_like,
+    public_holidays,
+    search,
+)
 from dialer.hours import Basis, OpeningHours, Schedule
 from dialer.hours_format import parse_weekly
 
@@ -77,3 +85,60 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
     assert shown.stdout.strip() == b"False"
+
+
+def test_holidays_have_names_in_order_and_observed_days_say_so() -> None:
+    named = named_holidays("US-LA", 2026)
+
+    assert [*named] == sorted(public_holidays("US-LA", 2026))
+    assert named[date(2026, 7, 3)] == "Independence Day (observed)"
+    assert named[date(2026, 2, 17)] == "Mardi Gras"
+    assert named_holidays("DE-BY", 2026)[EPIPHANY] == "Epiphany"
+
+
+def test_names_of_a_year_the_library_does_not_know_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"DE in 1871 are not known, only those from 19\d\d to"):
+        named_holidays("DE", 1871)
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("bayern", ["DE-BY"]),
+        ("Louisiana", ["US-LA"]),
+        ("la reunion", ["FR-974"]),
+        ("new york", ["US-NY"]),
+        ("us-la", ["US-LA"]),
+        ("united k", ["GB"]),
+        ("nowhere at all", []),
+    ],
+)
+def test_calendars_are_found_by_name(text: str, codes: list[str]) -> None:
+    assert [found.code for found in search(text)] == codes
+
+
+def test_a_country_brings_its_subdivisions_before_what_else_is_called_so() -> None:
+    found = [each.code for each in search("georgia")]
+
+    assert found[0] == "GE"
+    assert {"GS", "US-GA"} < {*found}
+    assert {each.code for each in search("germany")} >= {"DE", "DE-BY", "DE-BE"}
+    assert [each.code for each in search("de")][:2] == ["DE", "DE-Augsburg"]
+
+
+def test_every_calendar_that_is_found_exists() -> None:
+    for country in ("us", "de", "gb", "fr", "ca", "au"):
+        for found in search(country):
+            check_calendar(found.code)
+
+
+def test_no_code_of_the_library_can_be_an_own_name() -> None:
+    codes = [found.code for found in search("")]
+
+    assert len(codes) > 800
+    assert [code for code in codes if not like_a_code(code)] == []
+
+
+def test_a_name_the_library_does_not_know_leads_to_those_like_it() -> None:
+    assert "US-LA" in {each.code for each in names_like("luisiana")}
+    assert names_like("qqqqqq") == []

@@ -1,22 +1,69 @@
-"""Logs are for reading; whether they can be written decides about nothing else."""
+"""Logs are for reading: no phone number is in them, and whether they can be written decides about
+nothing else.
+"""
 
 import io
 import json
+import logging
+import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from errno import ENOSPC
+from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialer import logs
+from tests.support.cli import ROOT
+
+PHONE = "+12025550143"
+NATIONAL = "2025550143"
+WRITTEN = (
+    PHONE,
+    "+1 202 555 0143",
+    "+1-202-555-0143",
+    "+1 (202) 555-0143",
+    "12025550143",
+    NATIONAL,
+    "(202) 555-0143",
+    "202-555-0143",
+    "%2B12025550143",
+    "%2b12025550143",
+)
 
 
 @pytest.fixture(autouse=True)
 def configured_as_before() -> Iterator[None]:
-    before = structlog.get_config()
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers = root.handlers[:]
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
     structlog.configure(**before)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+
+
+@pytest.fixture(params=["json", "text"])
+def logged(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Gives what has been logged, in either format."""
+    logs.configure(request.param, "info")
+    return lambda: capsys.readouterr().err
+
+
+def digits(text: str) -> str:
+    return "".join(each for each in text if each.isdigit())
+
+
+def shows_a_number(text: str) -> bool:
+    """Whether the number stands in *text*, with whatever between its digits."""
+    return NATIONAL in digits(text)
 
 
 class Full(io.StringIO):
@@ -46,3 +93,145 @@ def test_what_cannot_be_written_is_lost_and_nothing_else_is(
     structlog.get_logger().info("call.ended", phone="+15551234567")
 
     assert json.loads(disk.getvalue())["phone"] == "+1555***567"
+
+
+# -- phone numbers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Order:
+    """A record that shows its values when it is printed."""
+
+    to: str
+
+
+@pytest.mark.parametrize("number", WRITTEN)
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda number: number,
+        lambda number: f"refused: the number {number} is not valid",
+        lambda number: f"https://dial.example.org/twilio?To={number}&From=x",
+        lambda number: ValueError(f"no such number: {number}"),
+        lambda number: [ValueError(number), "ok"],
+        lambda number: {"to": {"numbers": [number]}},
+        lambda number: {number: 1},
+        lambda number: (Order(number),),
+        lambda number: frozenset([number]),
+        lambda number: number.encode(),
+    ],
+)
+def test_a_number_is_masked_wherever_it_stands(
+    logged: Callable[[], str], number: str, wrapped: Callable[[str], Any]
+) -> None:
+    structlog.get_logger().warning("call.odd", what=wrapped(number))
+
+    text = logged()
+    assert "call.odd" in text
+    assert not shows_a_number(text)
+
+
+@pytest.mark.parametrize("field", ["to", "from_", "from", "phone", "callee", "caller_id", "number"])
+@pytest.mark.parametrize("value", [12_025_550_143, "2025 550143", "20 25 55 01 43", "5550143"])
+def test_a_field_of_numbers_hides_them_in_any_notation(
+    logged: Callable[[], str], field: str, value: object
+) -> None:
+    structlog.get_logger().info("call.odd", **{field: value})
+
+    text = logged()
+    assert digits(str(value)) not in digits(text)
+    assert "5550143" not in digits(text)
+
+
+def test_facts_that_are_no_numbers_stay(logged: Callable[[], str]) -> None:
+    facts: dict[str, Any] = {
+        "attempt": "019a7f3c2d1e4b5a6978", "sid": "CA0123456789abcdef0123456789abcdef",
+        "until_at": 1_793_273_231_000, "campaign": 7, "talk_s": 12.5, "why": "closed until 09:00",
+        "number": 17, "day": "2026-11-22", "live": True, "reason": None,
+    }  # fmt: skip
+
+    structlog.get_logger().info("call.ended", **facts)
+
+    text = logged()
+    for value in facts.values():
+        said = json.dumps(value) if not isinstance(value, str) else value
+        assert said in text or str(value) in text
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True), st.text(max_size=20))
+def test_no_international_number_survives_in_any_text(number: str, around: str) -> None:
+    shown = logs.masked({"why": f"{around} {number} {around}", "errors": [[number]]})
+
+    assert number not in str(shown)
+    assert number[1:] not in str(shown)
+
+
+def test_tracebacks_show_neither_the_number_nor_values_of_variables(
+    logged: Callable[[], str],
+) -> None:
+    callee = PHONE
+
+    try:
+        raise LookupError(f"nobody at {callee}")
+    except LookupError:
+        structlog.get_logger().exception("launch.defect")
+
+    text = logged()
+    assert "LookupError" in text
+    assert not shows_a_number(text)
+
+
+def test_what_libraries_log_takes_the_same_way(logged: Callable[[], str]) -> None:
+    logging.getLogger("uvicorn.error").error("Exception at To=%%2B%s", PHONE[1:])
+    try:
+        raise ValueError(PHONE)
+    except ValueError:
+        logging.getLogger("asyncio").exception("Task exception was never retrieved")
+    logging.getLogger("aiohttp").info("nothing to worry about %s", PHONE)
+    with warnings.catch_warnings(action="always"):
+        warnings.warn(f"odd number {PHONE}", stacklevel=1)
+
+    text = logged()
+    assert all(word in text for word in ("uvicorn.error", "never retrieved", "odd number"))
+    assert "nothing to worry about" not in text
+    assert not shows_a_number(text)
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize(
+    "death",
+    [
+        "raise ValueError(PHONE)",
+        "thread = threading.Thread(target=lambda: int(PHONE + 'x')); thread.start(); thread.join()",
+        "class Odd:\n    def __del__(self): raise ValueError(PHONE)\nOdd()",
+        "asyncio.run(broken())",
+        "logging.getLogger('x').error('ValueError %d', PHONE)",  # that do not fit
+    ],
+)
+def test_the_last_words_of_a_process_hold_no_number(log_format: str, death: str) -> None:
+    script = (
+        "import asyncio, logging, threading\nfrom dialer import logs\n"
+        f"PHONE = {PHONE!r}\nlogs.configure({log_format!r}, 'info')\n"
+        "async def broken():\n"
+        "    asyncio.get_running_loop().call_soon(lambda: int(PHONE + 'x'))\n"
+        "    await asyncio.sleep(0)\n"
+        f"{death}\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert "ValueError" in done.stderr
+    assert not shows_a_number(done.stderr + done.stdout)
+
+
+def test_a_command_keeps_its_data_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure_command("json")
+
+    structlog.get_logger().info("purge.done")
+    structlog.get_logger().warning("campaign.unreadable", error=PHONE)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err)["error"] == "+1202***143"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.pacing import US, Lane, Slots, per_second, reserve
+from dialer.pacing import US, Lane, Slots, opened, per_second, reserve
 
 NOW = 1_767_571_200 * US
 HORIZON = 100_000  # a tenth of a second ahead
@@ -139,6 +139,49 @@ def test_asking_in_portions_gives_the_same_starts_as_asking_at_once(
         lanes = slots.lanes
 
     assert Slots(starts, lanes) == at_once
+
+
+@given(
+    st.integers(0, 5 * US),
+    st.lists(st.integers(1, 30 * US), min_size=1, max_size=3),
+    st.lists(
+        st.tuples(st.integers(0, 3 * US), st.integers(1, 5), st.floats(0, 1)),
+        min_size=1,
+        max_size=12,
+    ),
+)
+def test_with_a_lead_calls_keep_their_distance_whenever_they_leave(
+    lead: int, spacings: list[int], asked: list[tuple[int, int, float]]
+) -> None:
+    lanes: Sequence[Lane] = [Lane(0, spacing) for spacing in spacings]
+    now, left = NOW, list[int]()
+    for passed, limit, share in asked:
+        now += passed
+        horizon = now + lead + HORIZON
+        slots = reserve(lanes, now + lead, horizon, limit)
+        for opens, start in zip(
+            opened(lanes, now, horizon, slots.starts_us), slots.starts_us, strict=True
+        ):
+            assert now <= opens <= start
+            left.append(opens + round((start - opens) * share))
+        lanes = slots.lanes
+
+    assert all(later - earlier >= max(spacings) for earlier, later in pairwise(left))
+
+
+def test_a_call_that_is_ready_early_waits_for_its_lanes_and_for_nothing_else() -> None:
+    lanes = [Lane(NOW + US // 2, US), Lane(NOW + 3 * US, 0)]
+    starts = reserve(lanes, NOW + 3 * US, NOW + 5 * US, 3).starts_us
+
+    assert starts == [NOW + 3 * US, NOW + 4 * US, NOW + 5 * US]
+    assert opened(lanes, NOW, NOW + 5 * US, starts) == [NOW + US // 2, *starts[1:]]
+
+
+def test_without_a_lead_calls_leave_at_their_starts() -> None:
+    lanes = [Lane(0, US)]
+    starts = reserve(lanes, NOW, NOW + 2 * US, 3).starts_us
+
+    assert opened(lanes, NOW, NOW + 2 * US, starts) == starts
 
 
 @pytest.mark.parametrize(

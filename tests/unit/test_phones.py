@@ -8,7 +8,7 @@ from phonenumbers import PhoneNumberFormat
 
 from dialer import phones
 from dialer.errors import UsageError
-from dialer.phones import PhoneError, PhoneFault, check_region, e164, zone_of, zones_of
+from dialer.phones import PhoneError, PhoneFault, check_region, e164
 
 EXAMPLES = sorted(
     {
@@ -119,18 +119,10 @@ def test_most_everyday_numbers_take_the_short_way() -> None:
     assert [phone for phone, region in mobiles if phones._everyday(phone, region) is None] == []
 
 
-# -- countries and zones --------------------------------------------------------------------------
+# -- countries ------------------------------------------------------------------------------------
 
 
 def test_a_country_is_known_by_its_code() -> None:
     assert check_region(" de ") == "DE"
     with pytest.raises(UsageError, match="not a country of phone numbers: 'GERMANY'"):
         check_region("GERMANY")
-
-
-def test_a_number_has_the_zones_it_may_be_in() -> None:
-    assert zone_of("+4930123456") == "Europe/Berlin"
-    assert {"Australia/Perth", "Australia/Sydney"} < set(zones_of("+61412345678"))
-    assert zone_of("+61412345678") is None
-    assert zones_of("+80012345678") == ()  # of no country
-    assert zones_of("nonsense") == ()

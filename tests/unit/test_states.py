@@ -183,7 +183,7 @@ def test_adopting_doubts_intents_and_leaves_other_states(query: str, dialect: Di
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("query", ["claim_due", "next_due"])
+@pytest.mark.parametrize("query", ["claim_due", "claim_queues"])
 def test_a_claim_looks_at_the_members_it_may_take(query: str, dialect: Dialect) -> None:
     assert literals(query, r"m\.state", dialect) == WAITING_MEMBER_STATES
 

@@ -20,7 +20,7 @@ from dialer.carriers.rfc2822 import parse_date
 from dialer.carriers.twilio_callbacks import SIGNATURE_HEADER, TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import UsageError
-from dialer.model import AttemptId, CallEvent, CarrierStatus, EventSource
+from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource, InboundCall
 from dialer.outcomes import NOTHING, merge
 
 ATTEMPT = AttemptId("0123456789abcdef0123456789abcdef")
@@ -277,6 +277,22 @@ def test_the_question_without_a_status_still_tells_of_the_answer() -> None:
     assert (event.status, event.answered_by) == (CarrierStatus.IN_PROGRESS, "machine_start")
 
 
+def test_a_recorded_call_to_one_of_our_numbers_is_understood() -> None:
+    call = DOOR.inbound_call(body_of(BY_ID["twiml_request.inbound.2026"]))
+
+    sid = CallSid("CA00000000000000000000000000000009")
+    assert call == InboundCall(sid, "+12025550101", "+12025550102")
+
+
+@pytest.mark.parametrize(
+    "caller", ["anonymous", "+266696687", "+7378742833", "+86282452253", "sip:a@b", "client:x", ""]
+)
+def test_a_caller_who_shows_no_telephone_has_none(caller: str) -> None:
+    body = urlencode({"CallSid": SID, "From": caller, "To": "+12025550102"}).encode()
+
+    assert DOOR.inbound_call(body).from_ is None
+
+
 def test_a_failure_keeps_its_code() -> None:
     event = DOOR.status_event(ATTEMPT, body_of(BY_ID["status.failed.error_fields"]), RECEIVED_AT)
 
@@ -356,6 +372,9 @@ def test_strange_bodies_never_raise_anything_else(body: bytes) -> None:
     for parse in (DOOR.status_event, DOOR.amd_event, DOOR.answer_event):
         with suppress(UsageError):
             assert_storable(parse(ATTEMPT, body, RECEIVED_AT))
+    with suppress(UsageError):
+        assert DOOR.inbound_call(body).sid
+    assert DOOR.greeted_opts_out(body) in {True, False}
 
 
 def assert_storable(event: CallEvent) -> None:

@@ -204,6 +204,16 @@ def test_without_a_voicemail_a_message_is_left_and_other_agents_leave_nothing() 
     assert twiml.message_document(script(AgentKind.SIP)) == twiml.goodbye()
 
 
+@given(st.text(max_size=5_000))
+def test_whoever_calls_us_hears_the_greeting_and_can_press_a_key(text: str) -> None:
+    document = parsed(twiml.greeting(text, "https://dialer.example.com/key?a=1&b=2"))
+
+    said = [say.text or "" for say in document.iter("Say")]
+    assert "".join(said).split() == twiml.clean(text).split()
+    assert all(len(part.encode()) <= twiml.SAY_BYTES for part in said)
+    assert [each.tag for each in document] == ["Gather", "Hangup"][not said :]
+
+
 def test_goodbye_hangs_up_and_does_nothing_else() -> None:
     assert [verb.tag for verb in parsed(twiml.goodbye())] == ["Hangup"]
 

@@ -1,5 +1,6 @@
 -- name: active_plans
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
   FROM campaigns c
   JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
@@ -7,7 +8,8 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
  ORDER BY c.id;
 
 -- name: calling_plans
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
   FROM campaigns c
   JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
@@ -23,7 +25,8 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
 
 -- name: deciding_plan^
 -- The plan a member is moved by: its campaign does not end before that is done.
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
   FROM campaigns c
   JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
@@ -47,7 +50,8 @@ SELECT revision FROM control WHERE id = 1;
 UPDATE control SET revision = revision + 1 WHERE id = 1;
 
 -- name: open_plans
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
   FROM campaigns c
   JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id
@@ -55,12 +59,13 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
  ORDER BY c.id;
 
 -- name: waiting_counts
-SELECT state, count(*) AS members,
+SELECT state, window_key, CASE WHEN reason = 'callee_cap' THEN 1 ELSE 0 END AS put_off,
+       count(*) AS members,
        count(CASE WHEN next_at <= :now THEN 1 END) AS due,
        min(CASE WHEN next_at > :now THEN next_at END) AS next_at
   FROM members
  WHERE campaign_id = :campaign_id AND state IN ('pending', 'dialing', 'called', 'retry')
- GROUP BY state;
+ GROUP BY 1, 2, 3;
 
 -- name: clear_waits!
 DELETE FROM campaign_waits WHERE campaign_id = :campaign_id;
@@ -93,11 +98,13 @@ SELECT name FROM campaigns ORDER BY id;
 INSERT INTO campaigns (name, status, agent_id, schedule_id, start_at, notes, strategy,
                        spam_threshold, max_calls_per_day, stay_on_number, call_interval_ms,
                        max_concurrent, ring_timeout_s, amd, on_machine, max_retries,
-                       retry_intervals_s, retry_rules, completion_timeout_s, created_at)
+                       retry_intervals_s, retry_rules, completion_timeout_s,
+                       callee_calls_per_day, callee_calls_per_week, created_at)
 VALUES (:name, :status, :agent_id, :schedule_id, :start_at, :notes, :strategy,
         :spam_threshold, :max_calls_per_day, :stay_on_number, :call_interval_ms,
         :max_concurrent, :ring_timeout_s, :amd, :on_machine, :max_retries,
-        :retry_intervals_s, :retry_rules, :completion_timeout_s, :now)
+        :retry_intervals_s, :retry_rules, :completion_timeout_s,
+        :callee_calls_per_day, :callee_calls_per_week, :now)
 RETURNING id;
 
 -- name: add_campaign_number*!

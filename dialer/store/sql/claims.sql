@@ -6,7 +6,10 @@ SELECT next_slot_us FROM lanes WHERE name = 'account';
 UPDATE lanes SET next_slot_us = :next_slot_us WHERE name = 'account';
 
 -- name: claim_campaign^
-SELECT status, revision, next_slot_us FROM campaigns WHERE id = :campaign_id;
+SELECT status, revision, next_slot_us,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
+  FROM campaigns
+ WHERE id = :campaign_id;
 
 -- name: move_campaign_lane!
 UPDATE campaigns SET next_slot_us = :next_slot_us WHERE id = :campaign_id;
@@ -35,7 +38,7 @@ SELECT d.number_id, d.day, d.calls
 -- Priority by equality, so that the walk never steps over members of a higher priority that are
 -- not due yet. A callee with an open attempt, in whatever campaign, is passed over.
 SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
-       m.last_number_id, c.phone,
+       m.last_number_id, m.window_key, m.contact_id, c.phone,
        EXISTS (SELECT 1 FROM dnc d
                 WHERE d.phone = c.phone
                   AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed
@@ -50,13 +53,45 @@ SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_
  ORDER BY m.next_at, m.id
  LIMIT :limit;
 
--- name: next_due$
-SELECT min(m.next_at)
+-- name: claim_queues
+-- When the first member is due at each place and of each priority: a walk from key to key of the
+-- index, however many members wait.
+WITH RECURSIVE keys(window_key) AS (
+    SELECT min(m.window_key)
+      FROM members m
+     WHERE m.campaign_id = :campaign_id AND m.state IN ('pending', 'retry')
+     UNION ALL
+    SELECT (SELECT min(m.window_key)
+              FROM members m
+             WHERE m.campaign_id = :campaign_id AND m.state IN ('pending', 'retry')
+               AND m.window_key > keys.window_key)
+      FROM keys
+     WHERE keys.window_key IS NOT NULL
+), queues AS (
+    SELECT keys.window_key, ranks.priority,
+           (SELECT min(m.next_at)
+              FROM members m
+             WHERE m.campaign_id = :campaign_id AND m.state IN ('pending', 'retry')
+               AND m.window_key = keys.window_key
+               AND m.priority = ranks.priority) AS next_at
+      FROM keys
+     CROSS JOIN (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2) ranks
+     WHERE keys.window_key IS NOT NULL
+)
+SELECT window_key, priority, next_at FROM queues WHERE next_at IS NOT NULL;
+
+-- name: recent_calls
+-- What was placed or may have been, of whatever campaign.
+SELECT m.contact_id, a.send_at
   FROM members m
- WHERE m.campaign_id = :campaign_id
-   AND m.window_key = :window_key
-   AND m.priority = :priority
-   AND m.state IN ('pending', 'retry');
+  JOIN attempts a ON a.member_id = m.id
+ WHERE m.contact_id IN (SELECT value FROM json_each(:contact_ids))
+   AND a.send_at > :since_at
+   AND (a.sid IS NOT NULL OR a.state IN ('intent', 'unknown'));
+
+-- name: put_off_members*!
+UPDATE members SET next_at = :next_at, reason = 'callee_cap', changed_at = :now
+ WHERE id = :member_id AND state = :was;
 
 -- name: claim_members*!
 UPDATE members
@@ -66,9 +101,11 @@ UPDATE members
 
 -- name: add_attempts*!
 INSERT INTO attempts (id, member_id, campaign_id, number_id, owner, phone, state, day,
-                      intent_at, send_at, check_at)
+                      intent_at, send_at, check_at, window_key, local_weekday, local_hour,
+                      rule_set_id)
 VALUES (:id, :member_id, :campaign_id, :number_id, :owner, :phone, :state, :day,
-        :intent_at, :send_at, :check_at);
+        :intent_at, :send_at, :check_at, :window_key, :local_weekday, :local_hour,
+        :rule_set_id);
 
 -- name: count_number_calls*!
 -- A negative count gives back what a claim took and no call used.
@@ -92,3 +129,28 @@ SELECT id FROM members
 -- name: hold_campaign$
 -- Whoever brings members in holds the campaign against its end.
 SELECT id FROM campaigns WHERE id = :campaign_id;
+
+-- name: members_to_explain
+-- What a claim would be decided from, of every membership of a contact.
+SELECT m.id, m.campaign_id, m.contact_id, m.state, m.attempts, m.next_at, m.reason, m.window_key,
+       m.priority, m.last_outcome, c.phone, c.name,
+       EXISTS (SELECT 1 FROM dnc d
+                WHERE d.phone = c.phone
+                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed,
+       (SELECT count(*) FROM attempts a
+         WHERE a.phone = c.phone AND a.closed_at IS NULL) AS open_attempts
+  FROM members m
+  JOIN contacts c ON c.id = m.contact_id
+ WHERE m.contact_id = :contact_id
+ ORDER BY m.id;
+
+-- name: attempt_to_explain^
+SELECT a.id, a.member_id, a.campaign_id, m.contact_id, a.phone, a.state, a.outcome, a.intent_at,
+       a.send_at, a.window_key, a.rule_set_id, a.day, n.phone AS from_,
+       (SELECT count(*) FROM attempts b
+         WHERE b.number_id = a.number_id AND b.day = a.day AND b.id < a.id
+           AND (b.sid IS NOT NULL OR b.state IN ('intent', 'unknown'))) AS number_calls
+  FROM attempts a
+  JOIN members m ON m.id = a.member_id
+  JOIN numbers n ON n.id = a.number_id
+ WHERE a.id = :attempt_id;

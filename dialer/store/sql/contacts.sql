@@ -3,29 +3,37 @@
 SELECT 1;
 
 -- name: contacts_by_phone
-SELECT id, phone, name, email, zone, language, tags, variables
+SELECT id, phone, name, email, zone, place, language, tags, variables
   FROM contacts
  WHERE phone IN (SELECT value FROM json_each(:phones));
 
 -- name: add_contacts*!
-INSERT INTO contacts (phone, name, email, zone, language, tags, variables, created_at, changed_at)
-VALUES (:phone, :name, :email, :zone, :language, :tags, :variables, :now, :now);
+INSERT INTO contacts (phone, name, email, zone, place, language, tags, variables, created_at,
+                      changed_at)
+VALUES (:phone, :name, :email, :zone, :place, :language, :tags, :variables, :now, :now);
 
 -- name: update_contacts*!
 UPDATE contacts
-   SET name = :name, email = :email, zone = :zone, language = :language, tags = :tags,
+   SET name = :name, email = :email, zone = :zone, place = :place, language = :language, tags = :tags,
        variables = :variables, changed_at = :now
  WHERE phone = :phone;
 
 -- name: memberships_by_phone
-SELECT c.id, c.phone, m.id AS member_id
+SELECT c.id, c.phone, c.place, m.id AS member_id
   FROM contacts c
   LEFT JOIN members m ON m.contact_id = c.id AND m.campaign_id = :campaign_id
  WHERE c.phone IN (SELECT value FROM json_each(:phones));
 
 -- name: add_members*!
-INSERT INTO members (campaign_id, contact_id, state, priority, next_at, created_at, changed_at)
-VALUES (:campaign_id, :contact_id, :state, :priority, :now, :now, :now);
+INSERT INTO members (campaign_id, contact_id, window_key, state, priority, next_at, created_at,
+                     changed_at)
+VALUES (:campaign_id, :contact_id, :window_key, :state, :priority, :now, :now, :now);
+
+-- name: move_members_to_place*!
+-- Where a contact may be has turned out to be somewhere else.
+UPDATE members
+   SET window_key = :place
+ WHERE contact_id = (SELECT id FROM contacts WHERE phone = :phone);
 
 -- name: campaign_to_join^
 -- The campaign keeps its status until the members are in.

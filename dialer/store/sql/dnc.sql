@@ -31,6 +31,21 @@ UPDATE members
 -- name: phone_of_attempt$
 SELECT phone FROM attempts WHERE id = :attempt_id;
 
+-- name: listed_callers
+-- The entries that concern somebody who calls us: for everybody, or of a campaign that called them.
+SELECT d.phone, d.campaign_id
+  FROM dnc d
+ WHERE d.phone = :phone
+   AND (d.campaign_id IS NULL
+        OR EXISTS (SELECT 1
+                     FROM contacts c
+                     JOIN members m ON m.contact_id = c.id
+                     JOIN attempts a ON a.member_id = m.id
+                    WHERE c.phone = d.phone
+                      AND m.campaign_id = d.campaign_id
+                      AND a.sid IS NOT NULL))
+ ORDER BY d.id;
+
 -- name: dnc_of
 SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
   FROM dnc d
@@ -39,11 +54,13 @@ SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.cre
  ORDER BY d.id;
 
 -- name: list_dnc
+-- What stands for an erased number is no number to show, search or export.
 SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
   FROM dnc d
   LEFT JOIN campaigns c ON c.id = d.campaign_id
  WHERE (:scope = 0 OR d.campaign_id = :scope)
    AND (d.phone LIKE :pattern OR lower(d.note) LIKE :pattern)
+   AND d.phone LIKE '+%'
  ORDER BY d.id DESC
  LIMIT :limit;
 
@@ -58,7 +75,7 @@ SELECT id, phone, campaign_id
 DELETE FROM dnc WHERE id = :id;
 
 -- name: dnc_history_of
-SELECT h.id, h.phone, c.name AS campaign, h.event, h.detail, h.at
+SELECT h.id, h.phone, h.campaign_id, c.name AS campaign, h.event, h.detail, h.at
   FROM dnc_history h
   LEFT JOIN campaigns c ON c.id = h.campaign_id
  WHERE h.phone = :phone

@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.add_column("campaigns", _with_default("callee_calls_per_day", 3))
     op.add_column("campaigns", _with_default("callee_calls_per_week", 7))
     # What a call was decided by, for whoever asks later.
+    op.add_column("attempts", sa.Column("window_key", sa.Text, nullable=False, server_default=""))
     op.add_column("attempts", sa.Column("local_weekday", BIG))  # 0 is Monday
     op.add_column("attempts", sa.Column("local_hour", BIG))
     op.add_column("attempts", sa.Column("rule_set_id", KEY))

@@ -15,7 +15,7 @@ SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.stat
        a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
        a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
        m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
-       m.last_outcome, m.attempt_id AS member_attempt_id,
+       m.last_outcome, m.window_key, m.attempt_id AS member_attempt_id,
        c.amd, c.completion_timeout_s, c.on_machine, c.ring_timeout_s
   FROM attempts a
   JOIN members m ON m.id = a.member_id
@@ -26,7 +26,7 @@ SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.stat
 
 -- name: outcomes_due
 SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id,
-       m.last_outcome AS previous_outcome, a.outcome, a.error_code,
+       m.window_key, m.last_outcome AS previous_outcome, a.outcome, a.error_code,
        a.duration_s
   FROM members m
   JOIN attempts a ON a.id = m.attempt_id

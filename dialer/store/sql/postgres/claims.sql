@@ -3,12 +3,15 @@ SELECT next_slot_us FROM lanes WHERE name = 'account' FOR UPDATE;
 
 -- name: claim_campaign^
 -- Held before its members, in the order in which a campaign's end takes them.
-SELECT status, revision, next_slot_us FROM campaigns WHERE id = :campaign_id FOR KEY SHARE;
+SELECT status, revision, next_slot_us,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
+  FROM campaigns
+ WHERE id = :campaign_id FOR KEY SHARE;
 
 -- name: claim_due
 -- As in the common file; a row somebody edits at this moment is left for the next claim.
 SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_outcome,
-       m.last_number_id, c.phone,
+       m.last_number_id, m.window_key, m.contact_id, c.phone,
        EXISTS (SELECT 1 FROM dnc d
                 WHERE d.phone = c.phone
                   AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed
@@ -26,3 +29,11 @@ SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_
 
 -- name: hold_campaign$
 SELECT id FROM campaigns WHERE id = :campaign_id FOR UPDATE;
+
+-- name: recent_calls
+SELECT m.contact_id, a.send_at
+  FROM members m
+  JOIN attempts a ON a.member_id = m.id
+ WHERE m.contact_id IN (SELECT CAST(json_array_elements_text(CAST(:contact_ids AS json)) AS bigint))
+   AND a.send_at > :since_at
+   AND (a.sid IS NOT NULL OR a.state IN ('intent', 'unknown'));

@@ -1,0 +1,141 @@
+"""Who was erased, known by keyed hashes alone: nobody comes in again by accident.
+
+Theory of operation. Of an erased phone number its HMAC stays. Whoever has the number and the key
+can tell that it was erased; whoever has the database alone can tell nothing, because ten digits
+are tried out quickly but not under a key that is not known. A mark of the key lies beside the
+hashes: another key would find nobody, and everybody would be let in, so it is refused instead.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar, cast
+
+from dialer.csvio import Rejection, TableRow
+from dialer.errors import WrongStateError
+from dialer.intake import Portion
+from dialer.people import Fault, RowFault
+from dialer.ports import Tx
+
+#: What stands in place of an erased number; no number begins like it, so none of it is dialed.
+PREFIX: Final = "erased:"
+#: Of the hash so much is in a pseudonym: 96 bits tell any two people apart.
+_PSEUDONYM_DIGITS: Final = 24
+#: Hashed as if it were a number, it marks the key; no number is empty.
+_MARK: Final = ""
+
+
+class Callee(Protocol):
+    """Whoever has a phone number."""
+
+    @property
+    def phone(self) -> str: ...
+
+
+T = TypeVar("T", bound=Callee)
+R = TypeVar("R", bound=Rejection)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneKey:
+    """The key under which phone numbers are hashed."""
+
+    secret: bytes = field(repr=False)
+
+    def hash(self, phone: str) -> str:
+        """HMAC-SHA256 of an E.164 number, in hexadecimal digits."""
+        return hmac.digest(self.secret, phone.encode(), "sha256").hex()
+
+    def pseudonym(self, phone: str) -> str:
+        """What stands in place of an erased number: the same for the same number and key."""
+        return f"{PREFIX}{self.hash(phone)[:_PSEUDONYM_DIGITS]}"
+
+    @property
+    def mark(self) -> str:
+        """What tells this key from another one."""
+        return self.hash(_MARK)
+
+
+class ErasedPhones:
+    """The numbers that were erased, for whoever would bring some in.
+
+    *key* is asked for when there are any: raises UsageError when there is no key.
+    """
+
+    def __init__(self, key: Callable[[], PhoneKey]) -> None:
+        self._key = key
+
+    async def among(self, tx: Tx, phones: Iterable[str]) -> frozenset[str]:
+        """Those of E.164 *phones* that were erased.
+
+        Raises WrongStateError when they were hashed under another key.
+        """
+        if await tx.value("any_erased") is None:
+            return frozenset()
+        key = self._key()
+        by_hash = {key.hash(phone): phone for phone in phones}
+        rows = await tx.rows("erased_among", hashes=json.dumps([key.mark, *by_hash]))
+        found = {row["hash"] for row in rows}
+        check_mark(key, found)
+        return frozenset(by_hash[each] for each in found if each in by_hash)
+
+    async def at(self, tx: Tx, phone: str) -> int | None:
+        """When the number was erased (UTC ms); None when it was not."""
+        if not await self.among(tx, [phone]):
+            return None
+        rows = await tx.rows("erased_among", hashes=json.dumps([self._key().hash(phone)]))
+        return int(rows[0]["erased_at"])
+
+    async def refuse(self, tx: Tx, phones: Sequence[str]) -> None:
+        """Raise WrongStateError when one of *phones* was erased; nobody erases one meanwhile."""
+        await tx.value("hold_contacts")
+        erased = await self.among(tx, phones)
+        for phone in phones:
+            if phone in erased:
+                raise WrongStateError(
+                    f"{phone} was erased: it is not called, and not stored again",
+                    next_step=f"dialer dnc check {phone}",
+                )
+
+
+async def keep_out(
+    tx: Tx, erased: ErasedPhones | None, portion: Portion[T, R], column: str
+) -> Portion[T, R]:
+    """*portion* of a list without those who were erased, whose rows are rejected for it.
+
+    Of such a row its number stays, and nothing that it says: neither what is kept of rejected rows
+    nor their file brings back what was erased. *column* is where the list has its numbers.
+    """
+    if erased is None:
+        return portion
+    repeated = {f.value for _, f in portion.rejected if f.reason is RowFault.DUPLICATE_IN_FILE}
+    gone = await erased.among(tx, repeated.union(each.phone for each in portion.taken))
+    if not gone:
+        return portion
+    fault = cast(R, Fault(column, "", RowFault.ERASED))
+    rows = list(zip(portion.taken, portion.origins, strict=True))
+    rejected = [
+        *(_emptied(row, fault) if f.value in gone else (row, f) for row, f in portion.rejected),
+        *(_emptied(row, fault) for each, row in rows if each.phone in gone),
+    ]
+    kept = [(each, row) for each, row in rows if each.phone not in gone]
+    return Portion(
+        [each for each, _ in kept],
+        sorted(rejected, key=lambda pair: pair[0].number),
+        [row for _, row in kept],
+    )
+
+
+def _emptied(row: TableRow, fault: R) -> tuple[TableRow, R]:
+    return TableRow(row.number, ()), fault
+
+
+def check_mark(key: PhoneKey, hashes: Iterable[str]) -> None:
+    """Raise WrongStateError unless the mark of *key* is among the stored *hashes*."""
+    if key.mark not in hashes:
+        raise WrongStateError(
+            "the privacy key is not the one that erased numbers are known by; with this one nobody"
+            " could tell who was erased",
+            next_step="bring the key back: the file beside the database, or DIALER_PRIVACY_KEY",
+        )

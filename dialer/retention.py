@@ -1,0 +1,179 @@
+"""How long what is kept, and deleting what is older: a portion at a time, beside running calls."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import structlog
+
+from dialer import audit_log
+from dialer.counters import count_calls
+from dialer.errors import UsageError
+from dialer.ports import Clock, Database, Tx
+
+log = structlog.get_logger()
+
+MS: Final = 1000
+DAY_MS: Final = 24 * 3600 * MS
+#: Rows that one transaction deletes at the most: a few milliseconds, which calls wait without harm.
+PORTION: Final = 500
+#: Between two portions whoever else wants to write has a turn, in seconds.
+REST_S: Final = 0.02
+#: The action in the audit log.
+PURGE: Final = "privacy.purge"
+
+
+class Kind(StrEnum):
+    """What may be kept for a time."""
+
+    EVENTS = "events"  # the carrier's raw news of calls that are over
+    CALLS = "calls"  # attempts that are closed
+    IMPORT_ROWS = "import_rows"  # rejected rows with their values
+    DNC_HISTORY = "dnc_history"  # what happened to numbers on the do-not-call list
+
+
+#: Least days, and what would go wrong below.
+LEAST: Final[Mapping[Kind, tuple[int, str]]] = {
+    Kind.CALLS: (30, "caps per callee look back 30 days, and a call that is gone is not counted"),
+    Kind.EVENTS: (7, "late news of a call is compared with what was told of it before"),
+    Kind.DNC_HISTORY: (30, "dialer audit asks it who was listed when calls were made"),
+}
+
+Counts: TypeAlias = dict[Kind, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days that what is over is kept; 0 keeps it for ever."""
+
+    calls_days: int = 0
+    events_days: int = 0
+    import_rows_days: int = 0
+    dnc_history_days: int = 0
+
+    @property
+    def days(self) -> Mapping[Kind, int]:
+        """The days of every kind that is not kept for ever, in the order of deletion."""
+        days = {
+            Kind.EVENTS: self.events_days,
+            Kind.CALLS: self.calls_days,
+            Kind.IMPORT_ROWS: self.import_rows_days,
+            Kind.DNC_HISTORY: self.dnc_history_days,
+        }
+        return {kind: number for kind, number in days.items() if number}
+
+
+def check_days(kind: Kind, days: int) -> None:
+    """Raise UsageError for days that are too few."""
+    least, why = LEAST.get(kind, (0, ""))
+    if 0 < days < least:
+        raise UsageError(f"less than {least} days: {why}; 0 keeps for ever")
+
+
+async def overdue(tx: Tx, retention: Retention, now: int) -> Counts:
+    """How many rows :func:`purge` would delete."""
+    return {
+        kind: int(await tx.value(_COUNTS[kind], before=now - days * DAY_MS))
+        for kind, days in retention.days.items()
+    }
+
+
+async def purge(database: Database, clock: Clock, retention: Retention) -> Counts:
+    """Delete what is kept too long already, oldest first; returns what was deleted.
+
+    What is about to go is in the audit log before it goes. Whenever it is interrupted, whole
+    portions are gone and the rest goes next time.
+    """
+    now = clock.now()
+    async with database.read() as tx:
+        due = await overdue(tx, retention, now)
+    if not any(due.values()):
+        return due
+    async with database.write() as tx:
+        days = {f"{kind}_days": number for kind, number in retention.days.items()}
+        await audit_log.record(
+            tx, PURGE, "retention", now, before=days, after={str(k): n for k, n in due.items()}
+        )
+    return {
+        kind: await _WALKS[kind](database, now - days * DAY_MS)
+        for kind, days in retention.days.items()
+    }
+
+
+async def purge_tonight(database: Database, clock: Clock, retention: Retention) -> None:
+    """As :func:`purge`, for a daemon, whose log says what was deleted."""
+    deleted = await purge(database, clock, retention)
+    log.info("purge.done", **{str(kind): number for kind, number in deleted.items()})
+
+
+async def _purge_calls(database: Database, before: int) -> int:
+    deleted, after = 0, ""
+    while ids := await _ids(database, "old_attempts", before, after):
+        async with database.write() as tx:
+            rows = await tx.rows("attempts_to_purge", ids=json.dumps(ids))
+            await tx.run("purge_events", ids=json.dumps([row["id"] for row in rows]))
+            await tx.many("purge_attempts", [{"id": row["id"]} for row in rows])
+            # The counts of a number stay those of the calls that are kept.
+            gone = [(row["number_id"], row["day"], -1) for row in rows if row["counted"]]
+            await count_calls(tx, gone)
+        deleted, after = deleted + len(rows), ids[-1]
+        await asyncio.sleep(REST_S)
+    return deleted
+
+
+async def _purge_events(database: Database, before: int) -> int:
+    deleted, after = 0, ""
+    while ids := await _ids(database, "attempts_with_old_events", before, after):
+        async with database.write() as tx:
+            deleted += await tx.run("purge_events", ids=json.dumps(ids))
+        after = ids[-1]
+        await asyncio.sleep(REST_S)
+    return deleted
+
+
+async def _ids(database: Database, query: str, before: int, after: str) -> list[str]:
+    """The next attempts of a walk; looked for outside of a writing transaction."""
+    async with database.read() as tx:
+        rows = await tx.rows(query, before=before, after=after, limit=PORTION)
+    return [row["id"] for row in rows]
+
+
+async def _purge_import_rows(database: Database, before: int) -> int:
+    key = ("import_id", "row_number")
+    return await _purge_rows(database, before, "old_import_rows", "purge_import_rows", key)
+
+
+async def _purge_dnc_history(database: Database, before: int) -> int:
+    return await _purge_rows(database, before, "old_dnc_history", "purge_dnc_history", ("id",))
+
+
+async def _purge_rows(
+    database: Database, before: int, find: str, delete: str, key: tuple[str, ...]
+) -> int:
+    deleted = 0
+    while True:
+        async with database.read() as tx:
+            rows = await tx.rows(find, before=before, limit=PORTION)
+        if not rows:
+            return deleted
+        async with database.write() as tx:
+            await tx.many(delete, [{name: row[name] for name in key} for row in rows])
+        deleted += len(rows)
+        await asyncio.sleep(REST_S)
+
+
+_COUNTS: Final[Mapping[Kind, str]] = {
+    Kind.EVENTS: "count_old_events",
+    Kind.CALLS: "count_old_attempts",
+    Kind.IMPORT_ROWS: "count_old_import_rows",
+    Kind.DNC_HISTORY: "count_old_dnc_history",
+}
+_WALKS: Final[Mapping[Kind, Callable[[Database, int], Awaitable[int]]]] = {
+    Kind.EVENTS: _purge_events,
+    Kind.CALLS: _purge_calls,
+    Kind.IMPORT_ROWS: _purge_import_rows,
+    Kind.DNC_HISTORY: _purge_dnc_history,
+}

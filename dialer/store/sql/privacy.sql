@@ -1,0 +1,191 @@
+-- name: any_erased$
+SELECT hash FROM erased_phones LIMIT 1;
+
+-- name: erased_among
+SELECT hash, erased_at
+  FROM erased_phones
+ WHERE hash IN (SELECT value FROM json_each(:hashes));
+
+-- name: add_erased*!
+INSERT INTO erased_phones (hash, erased_at) VALUES (:hash, :now) ON CONFLICT (hash) DO NOTHING;
+
+-- name: hold_attempts_at
+-- Nobody folds news of these, or moves their members, until the number is gone.
+SELECT a.id, a.detail
+  FROM contacts c
+  JOIN members m ON m.contact_id = c.id
+  JOIN attempts a ON a.member_id = m.id
+ WHERE c.phone = :phone
+ ORDER BY a.id;
+
+-- name: hold_members_of
+-- Nor does anybody claim them.
+SELECT m.id, m.state
+  FROM contacts c
+  JOIN members m ON m.contact_id = c.id
+ WHERE c.phone = :phone
+ ORDER BY m.id;
+
+-- name: calls_in_progress
+SELECT a.id, a.sid, a.state, ca.name AS campaign
+  FROM attempts a
+  JOIN campaigns ca ON ca.id = a.campaign_id
+ WHERE a.phone = :phone AND a.closed_at IS NULL
+ ORDER BY a.id;
+
+-- name: erase_contact!
+-- Where the callee was stays, for the statistics: a region is nobody's name.
+UPDATE contacts
+   SET phone = :pseudonym, name = '', email = '', zone = NULL, language = NULL, tags = '[]',
+       variables = '{}', changed_at = :now
+ WHERE phone = :phone;
+
+-- name: erase_attempts*!
+UPDATE attempts SET phone = :pseudonym, detail = :detail WHERE id = :id;
+
+-- name: erase_dnc!
+DELETE FROM dnc WHERE phone = :phone;
+
+-- name: erase_dnc_history!
+UPDATE dnc_history SET phone = :pseudonym, detail = '' WHERE phone = :phone;
+
+-- name: own_number$
+SELECT id FROM numbers WHERE phone = :phone;
+
+-- name: mentions
+-- Every text somebody may have written a number in, where it has these digits in this order.
+-- One row per text: what it is, the key of its row, and the text.
+SELECT 'contact_name' AS what, id AS id, 0 AS part, name AS said FROM contacts WHERE name LIKE :digits
+UNION ALL
+SELECT 'contact_email', id, 0, email FROM contacts WHERE email LIKE :digits
+UNION ALL
+SELECT 'contact_tags', id, 0, tags FROM contacts WHERE tags LIKE :digits
+UNION ALL
+SELECT 'contact_variables', id, 0, variables FROM contacts WHERE variables LIKE :digits
+UNION ALL
+SELECT 'dnc_note', id, 0, note FROM dnc WHERE note LIKE :digits
+UNION ALL
+SELECT 'dnc_detail', id, 0, detail FROM dnc_history WHERE detail LIKE :digits
+UNION ALL
+SELECT 'import_value', import_id, row_number, value FROM import_rows WHERE value LIKE :digits
+UNION ALL
+SELECT 'import_name', id, 0, file_name FROM imports WHERE file_name LIKE :digits
+UNION ALL
+SELECT 'campaign_notes', id, 0, notes FROM campaigns WHERE notes LIKE :digits
+UNION ALL
+SELECT 'campaign_reason', id, 0, pause_reason FROM campaigns WHERE pause_reason LIKE :digits;
+
+-- name: mentions_in_attempts
+SELECT id, detail AS said FROM attempts WHERE detail LIKE :digits;
+
+-- name: mend_contact_name*!
+UPDATE contacts SET name = :mended WHERE id = :id AND name = :said;
+
+-- name: mend_contact_email*!
+UPDATE contacts SET email = :mended WHERE id = :id AND email = :said;
+
+-- name: mend_contact_tags*!
+UPDATE contacts SET tags = :mended WHERE id = :id AND tags = :said;
+
+-- name: mend_contact_variables*!
+UPDATE contacts SET variables = :mended WHERE id = :id AND variables = :said;
+
+-- name: mend_dnc_note*!
+UPDATE dnc SET note = :mended WHERE id = :id AND note = :said;
+
+-- name: mend_dnc_detail*!
+UPDATE dnc_history SET detail = :mended WHERE id = :id AND detail = :said;
+
+-- name: mend_import_value*!
+UPDATE import_rows SET value = :mended
+ WHERE import_id = :id AND row_number = :part AND value = :said;
+
+-- name: mend_import_name*!
+UPDATE imports SET file_name = :mended WHERE id = :id AND file_name = :said;
+
+-- name: mend_campaign_notes*!
+UPDATE campaigns SET notes = :mended WHERE id = :id AND notes = :said;
+
+-- name: mend_campaign_reason*!
+UPDATE campaigns SET pause_reason = :mended WHERE id = :id AND pause_reason = :said;
+
+-- name: mend_attempt_detail*!
+UPDATE attempts SET detail = :mended WHERE id = :id AND detail = :said;
+
+-- name: old_attempts
+-- Ids sort by the time they were made, so a walk goes along the primary key.
+SELECT a.id
+  FROM attempts a
+  JOIN members m ON m.id = a.member_id
+ WHERE a.id > :after
+   AND a.intent_at < :before
+   AND a.closed_at < :before
+   AND NOT (m.attempt_id = a.id AND m.state IN ('dialing', 'called'))
+ ORDER BY a.id
+ LIMIT :limit;
+
+-- name: count_old_attempts$
+SELECT count(*)
+  FROM attempts a
+  JOIN members m ON m.id = a.member_id
+ WHERE a.intent_at < :before
+   AND a.closed_at < :before
+   AND NOT (m.attempt_id = a.id AND m.state IN ('dialing', 'called'));
+
+-- name: attempts_to_purge
+-- Those of the walk that are still there, and whether they count as calls of their number.
+SELECT a.id, a.number_id, a.day,
+       CASE WHEN a.state = 'ended' AND a.sid IS NOT NULL THEN 1 ELSE 0 END AS counted
+  FROM attempts a
+ WHERE a.id IN (SELECT value FROM json_each(:ids))
+   AND a.closed_at IS NOT NULL;
+
+-- name: purge_attempts*!
+DELETE FROM attempts WHERE id = :id;
+
+-- name: purge_events!
+DELETE FROM call_events
+ WHERE attempt_id IN (SELECT value FROM json_each(:ids)) AND folded_at IS NOT NULL;
+
+-- name: attempts_with_old_events
+SELECT a.id
+  FROM attempts a
+ WHERE a.id > :after
+   AND a.intent_at < :before
+   AND a.closed_at < :before
+   AND EXISTS (SELECT 1 FROM call_events e
+                WHERE e.attempt_id = a.id AND e.folded_at IS NOT NULL)
+ ORDER BY a.id
+ LIMIT :limit;
+
+-- name: count_old_events$
+SELECT count(*)
+  FROM call_events e
+  JOIN attempts a ON a.id = e.attempt_id
+ WHERE a.intent_at < :before AND a.closed_at < :before AND e.folded_at IS NOT NULL;
+
+-- name: old_import_rows
+SELECT r.import_id, r.row_number
+  FROM imports i
+  JOIN import_rows r ON r.import_id = i.id
+ WHERE i.started_at < :before
+ ORDER BY r.import_id, r.row_number
+ LIMIT :limit;
+
+-- name: count_old_import_rows$
+SELECT count(*)
+  FROM imports i
+  JOIN import_rows r ON r.import_id = i.id
+ WHERE i.started_at < :before;
+
+-- name: purge_import_rows*!
+DELETE FROM import_rows WHERE import_id = :import_id AND row_number = :row_number;
+
+-- name: old_dnc_history
+SELECT id FROM dnc_history WHERE at < :before ORDER BY id LIMIT :limit;
+
+-- name: count_old_dnc_history$
+SELECT count(*) FROM dnc_history WHERE at < :before;
+
+-- name: purge_dnc_history*!
+DELETE FROM dnc_history WHERE id = :id;
