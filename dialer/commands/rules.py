@@ -233,25 +233,29 @@ def remove(
 @app.command(epilog="Example: dialer rules off GB --reason 'letter of our counsel, 2 March'")
 def off(
     ctx: typer.Context,
-    rule_id: RuleId,
+    rule_ids: Annotated[
+        list[str], typer.Argument(metavar="RULE...", help="Ids, as rules list has them.")
+    ],
     reason: Annotated[str, typer.Option(help="Why it need not be kept; goes to the audit log.")],
     json_: Json = False,
 ) -> None:
-    """Put a rule out of force. Read its note first: dialer rules show RULE."""
+    """Put rules out of force, all or none. Read their notes first: dialer rules show RULE."""
     from dialer import rule_book
     from dialer.commands.session import writing
 
     async def use_case(tx: "Tx", now: int) -> "RuleSet":
-        await rule_book.switch_off(tx, rule_id, reason, now)
+        for rule_id in rule_ids:
+            await rule_book.switch_off(tx, rule_id, reason, now)
         return await rule_book.load(tx)
 
     rules = writing(ctx, use_case)
     if json_:
-        emit(_rule_json(rules, rules.find(rule_id)))
+        emit([_rule_json(rules, rules.find(rule_id)) for rule_id in rule_ids])
         return
-    say(f"rule {rule_id} is off; whoever is called now is called on your word")
-    say(f"  dialer rules on {rule_id} puts it back in force")
-    say(f"next:  dialer rules show {rule_id}")
+    for rule_id in rule_ids:
+        say(f"rule {rule_id} is off; whoever is called now is called on your word")
+        say(f"  dialer rules on {rule_id} puts it back in force")
+    say(f"next:  dialer rules show {rule_ids[0]}")
 
 
 @app.command(epilog="Example: dialer rules on US/debt")

@@ -172,7 +172,8 @@ def test_a_rule_is_switched_off_with_a_reason_and_on_again(cli: Cli) -> None:
     assert "until further notice" in unbound.err
     assert (on.json["state"], on.json["reason"]) == ("on", None)
     assert "rule US/debt is in force" in scoped.err
-    assert (again.json["state"], again.json["reason"]) == ("off", "no debts")
+    (rule,) = again.json
+    assert (rule["state"], rule["reason"]) == ("off", "no debts")
 
 
 @pytest.mark.parametrize(
