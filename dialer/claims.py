@@ -20,7 +20,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dialer import audit_log, limits, pacing
 from dialer.attempts import Attempts, claimed
@@ -29,6 +29,7 @@ from dialer.counters import count_calls, local_hour
 from dialer.do_not_call import refuse_listed
 from dialer.limits import AccountLimits
 from dialer.model import (
+    AttemptId,
     CampaignId,
     Claim,
     DaemonId,
@@ -91,6 +92,37 @@ class ClaimResult:
     wait: Wait | None = None
     stale: bool = False  # the plan is older than the campaign: read it again
     finished: bool = False
+
+
+class _ClaimedRow(NamedTuple):
+    """A member as its claim leaves it, as ``claim_members`` takes it."""
+
+    state: str
+    attempt_id: AttemptId
+    number_id: NumberId
+    now: int
+    member_id: MemberId
+    was: str
+
+
+class _IntentRow(NamedTuple):
+    """An attempt as its claim makes it, as ``add_attempts`` takes it."""
+
+    id: AttemptId
+    member_id: MemberId
+    campaign_id: CampaignId
+    number_id: NumberId
+    owner: DaemonId
+    phone: str
+    state: str
+    day: str
+    intent_at: int
+    send_at: int
+    check_at: int
+    window_key: str
+    local_weekday: int
+    local_hour: int
+    rule_set_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +284,8 @@ class Claims:
         calls = await recent_calls(tx, [row["contact_id"] for row in members], since_at)
         due, put_off = [], []
         for row in members:
-            key = row["window_key"]
-            wait = capped(caps[key], calls.get(row["contact_id"], ()), now, self.times)
+            had = calls.get(row["contact_id"])
+            wait = capped(caps[row["window_key"]], had, now, self.times) if had else None
             if wait is None:
                 due.append(row)
             else:
@@ -298,16 +330,20 @@ class Claims:
     def _take(
         self, plan: CampaignPlan, pool: Pool, due: Sequence[Row], starts_us: Sequence[int], now: int
     ) -> list[Claim]:
+        late_ms, closing_ms = int(self.times.patience_s * MS), int(closing_s(plan, self.times) * MS)
+        too_late_at = {
+            key: plan.hours_at(key).open_until(now) - closing_ms
+            for key in {member["window_key"] for member in due}
+        }
         claims = []
         for member, start_us in zip(due, starts_us, strict=False):
-            closes_at = plan.hours_at(member["window_key"]).open_until(now)
             caller = pool.take(member["last_number_id"] if plan.stay_on_number else None)
             if caller is None:
                 break
             send_at = start_us // MS
             void_at = min(
-                send_at + int(self.times.patience_s * MS),
-                closes_at - int(closing_s(plan, self.times) * MS),
+                send_at + late_ms,
+                too_late_at[member["window_key"]],
                 caller.day_ends_at,  # the call counts for the day it was claimed on
             )
             claims.append(
@@ -337,26 +373,23 @@ class Claims:
         claims: Sequence[Claim],
         days: Mapping[NumberId, str],
     ) -> None:
+        taken = list(zip(due, claims, strict=False))
         moves = [
-            {
-                "member_id": claim.member_id,
-                "was": member["state"],
-                "state": CLAIMED_STATE[member["state"]],
-                "attempt_id": claim.attempt_id,
-                "number_id": claim.number_id,
-                "now": claim.intent_at,
-            }
-            for member, claim in zip(due, claims, strict=False)
+            _ClaimedRow(
+                CLAIMED_STATE[member["state"]],
+                claim.attempt_id,
+                claim.number_id,
+                claim.intent_at,
+                claim.member_id,
+                member["state"],
+            )
+            for member, claim in taken
         ]
         await tx.many("claim_members", moves)
-        intents = [
-            self._intent(plan, member, claim, days[claim.number_id])
-            for member, claim in zip(due, claims, strict=False)
-        ]
-        await tx.many("add_attempts", intents)
+        await tx.many("add_attempts", self._intents(plan, taken, days))
         self._attempts.hold(
             claimed(plan, member, claim, days[claim.number_id], self._check_at(claim))
-            for member, claim in zip(due, claims, strict=False)
+            for member, claim in taken
         )
         await count_calls(tx, [(c.number_id, days[c.number_id], 1) for c in claims])
         turns = [
@@ -375,26 +408,34 @@ class Claims:
         """When an intent without an answer becomes suspicious."""
         return claim.void_at + int(self.times.answer_s * MS)
 
-    def _intent(self, plan: CampaignPlan, member: Row, claim: Claim, day: str) -> dict[str, object]:
-        window_key = member["window_key"]
-        weekday, hour = local_hour(plan.window(window_key).place.zones[0], claim.send_at)
-        return {
-            "id": claim.attempt_id,
-            "member_id": claim.member_id,
-            "campaign_id": claim.campaign_id,
-            "number_id": claim.number_id,
-            "owner": self._owner,
-            "phone": claim.to,
-            "state": AttemptState.INTENT.value,
-            "day": day,
-            "intent_at": claim.intent_at,
-            "send_at": claim.send_at,
-            "check_at": self._check_at(claim),
-            "window_key": window_key,
-            "local_weekday": weekday,
-            "local_hour": hour,
-            "rule_set_id": plan.rules.id,
+    def _intents(
+        self, plan: CampaignPlan, taken: Sequence[tuple[Row, Claim]], days: Mapping[NumberId, str]
+    ) -> Sequence[_IntentRow]:
+        # One batch starts within the look-ahead, so the callees of a place share their hour.
+        at = taken[0][1].send_at if taken else 0
+        shown = {
+            key: local_hour(plan.window(key).place.zones[0], at)
+            for key in {member["window_key"] for member, _ in taken}
         }
+        return [
+            _IntentRow(
+                claim.attempt_id,
+                claim.member_id,
+                claim.campaign_id,
+                claim.number_id,
+                self._owner,
+                claim.to,
+                AttemptState.INTENT.value,
+                days[claim.number_id],
+                claim.intent_at,
+                claim.send_at,
+                self._check_at(claim),
+                member["window_key"],
+                *shown[member["window_key"]],
+                plan.rules.id,
+            )
+            for member, claim in taken
+        ]
 
 
 def _comes_at(wait: Wait) -> float:

@@ -161,6 +161,8 @@ class Explainer:
         plan = await self._plans.of(tx, CampaignId(row["campaign_id"]))
         at = moment.at
         calls = await self._calls(tx, row["contact_id"], caps_at(plan, row["window_key"]), at)
+        if not moment.live:
+            calls = [call for call in calls if call <= at]
         checks = [
             _member(row),
             self._status(plan),
@@ -180,10 +182,10 @@ class Explainer:
         return Explanation(plan.name, row, at, checks, next_at)
 
     async def _calls(self, tx: Tx, contact_id: int, caps: Sequence[Cap], at: int) -> Sequence[int]:
-        """The slots of the callee's calls before *at*, as far back as a cap looks."""
+        """The slots of the callee's calls, as far back before *at* as a cap looks."""
         since_at = at - longest_s(caps) * MS - self._times.late_ms
         calls = await recent_calls(tx, [contact_id], since_at)
-        return sorted(call for call in calls.get(contact_id, ()) if call <= at)
+        return sorted(calls.get(contact_id, ()))
 
     # -- the campaign ----------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ NO_ENTRY = frozenset(
         "agents list", "audit", "audit-log export", "audit-log list", "audit-log show",
         "audit-log verify", "calls list", "campaign list", "campaign status", "carrier-sim",
         "contacts list", "contacts show", "db check", "demo", "dnc check", "dnc export",
-        "dnc history", "dnc list", "forecast", "holidays list", "holidays month",
+        "dnc history", "dnc list", "explain", "forecast", "holidays list", "holidays month",
         "holidays search", "holidays show", "numbers list", "rules check", "rules list",
         "rules show", "run", "schedule check", "schedule list", "schedule show",
         "selftest",

@@ -208,8 +208,60 @@ def test_whoever_is_on_the_do_not_call_list_is_left_out(cli: Cli, store: str) ->
 
     told = cli("forecast", "Renewals", "--runs", "1", "--json").ok().json
 
-    assert told["contacts"] == {"to_call": 23, "under_way": 0, "do_not_call": 1, "done": {}}
+    assert told["contacts"] == {
+        "to_call": 23, "under_way": 0, "do_not_call": 1, "zone_unknown": 0, "rules_closed": 0,
+        "done": {},
+    }  # fmt: skip
     assert told["forecasts"][0]["calls"]["middle"] == 23
+
+
+def test_whoever_can_never_be_called_where_they_are_is_left_out(cli: Cli, store: str) -> None:
+    given(store, max_retries=0)
+    closed = (
+        '{"pack": "", "changes": {"own": [{"id": "own/1", "region": "US-CA", "hours": "closed",'
+        ' "holidays": [], "caps": [], "zone": null, "valid_from": null, "valid_to": null,'
+        ' "note": ""}], "off": {"US": "a test"}, "on": [], "made": 1}}'
+    )
+    execute(
+        store,
+        f"UPDATE rule_sets SET body = '{closed}'",
+        "UPDATE members SET window_key = '' WHERE id <= 3",
+        "UPDATE members SET window_key = 'US-CA America/Los_Angeles' WHERE id = 4",
+    )
+
+    told = cli("forecast", "Renewals", "--runs", "1", "--json").ok().json
+
+    contacts = told["contacts"]
+    assert (contacts["to_call"], contacts["zone_unknown"], contacts["rules_closed"]) == (20, 3, 1)
+    assert told["forecasts"][0]["left"]["middle"] == 0
+    assert "3 contacts are left out because nobody knows their time zone" in told["assumptions"]
+    assert "1 contacts are left out: the rules where they are stay closed" in told["assumptions"]
+
+
+def test_calls_of_other_campaigns_count_for_the_caps(cli: Cli, store: str) -> None:
+    given(store, contacts=2, max_retries=0, callee_calls_per_day=1)
+    given(store, contacts=0, name="Other", number_ids=(1,), start=False)
+    hour_ago = NOW - 3_600_000
+    execute(
+        store,
+        "INSERT INTO daemons (name, started_at, lease_until) VALUES ('one', 0, 0)",
+        "INSERT INTO members (campaign_id, contact_id, window_key, state, priority, next_at,"
+        " created_at, changed_at) SELECT 2, contact_id, window_key, 'completed', 1, 0, 0, 0"
+        " FROM members WHERE id = 1",
+        "INSERT INTO attempts (id, member_id, campaign_id, number_id, owner, phone, state, day,"
+        " intent_at, send_at, check_at, sid, status, outcome, duration_s, closed_at)"
+        f" VALUES ('a', 3, 2, 1, 1, '+12025550001', 'ended', '2026-01-05', {hour_ago}, {hour_ago},"
+        f" 0, 'CA1', 'completed', 'human', 30, {hour_ago} + 40000)",
+    )
+
+    told = cli("forecast", "Renewals", "--runs", "1", "--json").ok().json
+    otherwise = cli(
+        "forecast", "Renewals", "--runs", "1", "--json", "--set", "calls_per_callee=2,7"
+    ).ok()
+
+    days = [day["day"] for day in told["forecasts"][0]["days"]]
+    assert days == ["2026-01-05", "2026-01-06"]
+    assert [day["day"] for day in otherwise.json["forecasts"][1]["days"]] == ["2026-01-05"]
 
 
 # -- what is in its way ---------------------------------------------------------------------------

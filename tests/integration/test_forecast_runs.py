@@ -14,6 +14,7 @@ from dialer.forecast.problem import Problem
 from dialer.forecast.snapshot import OpenCall, Snapshot
 from dialer.forecast.tally import Tally
 from dialer.forecast.workers import Crew
+from dialer.places import place_of
 from dialer.states import MemberState
 from retries.outcome import Outcome
 from rotation.strategies import Strategy
@@ -27,6 +28,7 @@ from tests.support.forecasting import (
     problem_of,
     run,
 )
+from tests.support.given import WASHINGTON
 
 MONDAY = date(2026, 1, 5)
 TALK = Card(Outcome.HUMAN, 8.0, 40.0)
@@ -191,6 +193,58 @@ def test_every_strategy_shares_the_load_out(strategy: Strategy) -> None:
     assert sum(by_number) == 30
     if strategy is Strategy.WEIGHTED:
         assert by_number == [10, 20]
+
+
+# -- rules and caps where people are --------------------------------------------------------------
+
+CALIFORNIA = place_of("+14155550101").key
+#: NOW is 7:00 in San Francisco, and the rules as they are delivered open at 8:00.
+EIGHT_IN_CALIFORNIA = NOW + HOUR
+
+
+def test_people_are_called_when_it_is_open_where_they_are() -> None:
+    californians = [given_member(n, window_key=CALIFORNIA) for n in range(1, 6)]
+    all_over = [*californians, *(given_member(n) for n in range(6, 11))]
+    facts: dict[str, Any] = {"max_retries": 0, "completion_timeout_s": 0, "rules": None}
+
+    there = run(replayed(problem_of(given_snapshot(members=californians, **facts)), TALK))
+    both = run(replayed(problem_of(given_snapshot(members=all_over, **facts)), TALK))
+
+    for tally in (there, both):
+        assert tally.left == 0
+        assert tally.ended_at is not None
+        assert 0 < tally.ended_at - EIGHT_IN_CALIFORNIA < 10 * MINUTE
+
+
+def test_a_small_world_waits_for_the_rules_as_a_large_one_does() -> None:
+    members = [
+        given_member(n, window_key=CALIFORNIA if n % 2 else WASHINGTON) for n in range(1, 241)
+    ]
+    snapshot = given_snapshot(members=members, rules=None, call_interval_s=120, hours=OFFICE)
+
+    large, *small = (run(problem_of(snapshot, factor)) for factor in (1.0, 8.0, 8.0))
+
+    assert large.ended_at is not None
+    for each in small:
+        assert each.ended_at == pytest.approx(large.ended_at, abs=0.1 * (large.ended_at - NOW))
+
+
+def test_nobody_is_called_more_often_than_their_caps_allow() -> None:
+    patient: dict[str, Any] = {
+        "max_retries": 2,
+        "retry_intervals_s": (60,),
+        "completion_timeout_s": 0,
+    }
+    capped = given_snapshot(contacts=4, callee_calls_per_day=1, **patient)
+    called_today = given_member(1, recent=(NOW - HOUR,))
+    again = given_snapshot(members=[called_today], callee_calls_per_day=1, max_retries=0)
+
+    three_days, tomorrow = (run(replayed(problem_of(each), SILENT)) for each in (capped, again))
+
+    assert three_days.calls == 12
+    assert three_days.ended_at is not None
+    assert 2 * DAY < three_days.ended_at - NOW < 2 * DAY + HOUR
+    assert (tomorrow.calls, min(tomorrow.days)) == (1, date(2026, 1, 6))
 
 
 # -- what holds a campaign back -------------------------------------------------------------------
