@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from dialer.places import place_of
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -10,6 +12,9 @@ depends_on = None
 
 BIG = sa.BigInteger()
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers INTEGER keys only
+
+#: Contacts that are located with one statement.
+AT_ONCE = 5_000
 
 #: An entry of the audit log is what was true when it was written: nobody changes or deletes one.
 SQLITE_APPEND_ONLY = """
@@ -25,8 +30,9 @@ POSTGRES_APPEND_ONLY = (
 
 
 def upgrade() -> None:
-    # Where a callee may be: regions and zones, as one key. Empty: not worked out yet.
+    # Where a callee may be: regions and zones, as one key.
     op.add_column("contacts", sa.Column("place", sa.Text, nullable=False, server_default=""))
+    _locate_contacts()
     op.add_column("campaigns", _with_default("callee_calls_per_day", 3))
     op.add_column("campaigns", _with_default("callee_calls_per_week", 7))
     # What a call was decided by, for whoever asks later.
@@ -74,6 +80,19 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     raise NotImplementedError("migrations go forward only; restore a backup instead")
+
+
+def _locate_contacts() -> None:
+    """Work out where the contacts of before may be; without that nobody would call them."""
+    connection, last = op.get_bind(), 0
+    query = "SELECT id, phone, zone FROM contacts WHERE id > :last ORDER BY id LIMIT :most"
+    while rows := connection.execute(sa.text(query), {"last": last, "most": AT_ONCE}).all():
+        last = rows[-1].id
+        places = [{"id": row.id, "place": place_of(row.phone, row.zone).key} for row in rows]
+        connection.execute(sa.text("UPDATE contacts SET place = :place WHERE id = :id"), places)
+        connection.execute(
+            sa.text("UPDATE members SET window_key = :place WHERE contact_id = :id"), places
+        )
 
 
 def _with_default(name: str, value: int) -> sa.Column[int]:
