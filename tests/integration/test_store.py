@@ -254,12 +254,14 @@ async def test_data_of_the_first_release_survives_to_the_newest(empty_store: str
         kept = await rows(
             database,
             "SELECT c.phone, m.state, m.attempts, a.outcome, g.name, ca.status, c.place,"
-            " m.window_key, ca.callee_calls_per_day FROM attempts a"
+            " m.window_key, a.window_key, ca.callee_calls_per_day FROM attempts a"
             " JOIN members m ON m.id = a.member_id JOIN contacts c ON c.id = m.contact_id"
             " JOIN campaigns ca ON ca.id = m.campaign_id JOIN agents g ON g.id = ca.agent_id",
         )
     place = "US-DC America/New_York"
-    assert kept == [("+12025550101", "completed", 1, "human", "Ann", "active", place, place, 3)]
+    assert kept == [
+        ("+12025550101", "completed", 1, "human", "Ann", "active", place, place, place, 3)
+    ]
 
 
 FIRST_RELEASE: Final = """

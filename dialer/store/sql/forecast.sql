@@ -12,7 +12,7 @@ SELECT c.*, g.kind AS agent_kind, g.target AS agent_target, g.options AS agent_o
 
 -- name: forecast_members
 -- Everybody who is not done, with the outcome that is still open for those called just now.
-SELECT m.id, c.phone, m.state, m.priority, m.next_at, m.window_key, m.attempts, m.rejections,
+SELECT m.id, m.contact_id, c.phone, m.state, m.priority, m.next_at, m.window_key, m.attempts, m.rejections,
        m.not_placed, m.last_number_id, m.last_outcome, a.outcome, a.error_code, a.duration_s,
        EXISTS (SELECT 1 FROM dnc d
                 WHERE d.phone = c.phone
@@ -41,6 +41,19 @@ SELECT a.outcome, a.error_code, a.duration_s, a.send_at, a.closed_at,
  ORDER BY a.id DESC
  LIMIT :limit;
 
+-- name: forecast_recent_calls
+-- The latest calls to everybody who is not done, by whatever campaign, for the caps on callees;
+-- those under way are still to be made in a forecast.
+SELECT theirs.contact_id, a.send_at
+  FROM members ours
+  JOIN members theirs ON theirs.contact_id = ours.contact_id
+  JOIN attempts a ON a.member_id = theirs.id
+ WHERE ours.campaign_id = :campaign_id
+   AND ours.state IN ('pending', 'retry', 'dialing', 'called')
+   AND a.send_at > :since_at
+   AND a.sid IS NOT NULL
+   AND a.closed_at IS NOT NULL;
+
 -- name: forecast_neighbours
 -- Other campaigns that dial, and how many caller ids they share with this one.
 SELECT c.name,
@@ -67,11 +80,11 @@ VALUES (:id, :campaign_id, :id, :state, :priority, :next_at, :window_key, :attem
         :not_placed, :last_number_id, :last_outcome, :attempt_id, :now, :now);
 
 -- name: forecast_add_calls*!
--- The calls whose outcome is still open when the forecast begins.
+-- The calls before the forecast that still matter: their outcome is open, or caps count them.
 INSERT INTO attempts (id, member_id, campaign_id, number_id, owner, phone, state, day, intent_at,
                       send_at, check_at, sid, outcome, error_code, duration_s, closed_at)
 VALUES (:id, :member_id, :campaign_id, :number_id, :owner, :phone, 'ended', '', 0,
-        0, 0, :id, :outcome, :error_code, :duration_s, 0);
+        :send_at, 0, :id, :outcome, :error_code, :duration_s, 0);
 
 -- name: forecast_pace!
 UPDATE campaigns

@@ -32,11 +32,11 @@ POSTGRES_APPEND_ONLY = (
 def upgrade() -> None:
     # Where a callee may be: regions and zones, as one key.
     op.add_column("contacts", sa.Column("place", sa.Text, nullable=False, server_default=""))
-    _locate_contacts()
     op.add_column("campaigns", _with_default("callee_calls_per_day", 3))
     op.add_column("campaigns", _with_default("callee_calls_per_week", 7))
     # What a call was decided by, for whoever asks later.
     op.add_column("attempts", sa.Column("window_key", sa.Text, nullable=False, server_default=""))
+    _locate_contacts()
     op.add_column("attempts", sa.Column("local_weekday", BIG))  # 0 is Monday
     op.add_column("attempts", sa.Column("local_hour", BIG))
     op.add_column("attempts", sa.Column("rule_set_id", KEY))
@@ -93,6 +93,12 @@ def _locate_contacts() -> None:
         connection.execute(
             sa.text("UPDATE members SET window_key = :place WHERE contact_id = :id"), places
         )
+    connection.execute(
+        sa.text(
+            "UPDATE attempts SET window_key ="
+            " (SELECT m.window_key FROM members m WHERE m.id = attempts.member_id)"
+        )
+    )
 
 
 def _with_default(name: str, value: int) -> sa.Column[int]:
