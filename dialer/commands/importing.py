@@ -128,7 +128,8 @@ def _show(
 def _say_rejected(counts: RowCounts, rejects: Path | None) -> None:
     if counts.rejected:
         why = ", ".join(f"{number:,} {reason}" for reason, number in counts.rejected.most_common())
-        say(f"{counts.rejected.total():,} rows were rejected: {why}")
+        count = counts.rejected.total()
+        say(f"{count:,} {'row was' if count == 1 else 'rows were'} rejected: {why}")
     if rejects is not None:
         say(f"see {rejects}; mend it and import it, the rows that are in are not added twice")
 
