@@ -20,16 +20,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from dialer import audit_log, limits, pacing
 from dialer.attempts import Attempts, claimed
 from dialer.callees import recent_calls
-from dialer.counters import count_calls, local_hour
+from dialer.counters import count_calls
 from dialer.do_not_call import refuse_listed
+from dialer.intents import claimed_rows, intent_rows
 from dialer.limits import AccountLimits
 from dialer.model import (
-    AttemptId,
     CampaignId,
     Claim,
     DaemonId,
@@ -52,13 +52,9 @@ from dialer.permission import (
 from dialer.plans import CampaignPlan
 from dialer.ports import Clock, Ids, Row, Tx
 from dialer.states import (
-    WAITING_MEMBER_STATES,
-    AttemptState,
     CampaignEvent,
     CampaignStatus,
-    MemberEvent,
     advance_campaign,
-    advance_member,
 )
 from rotation.pool import Pool
 
@@ -66,14 +62,11 @@ from rotation.pool import Pool
 ASK_AGAIN_S: Final = 1.0
 #: One claim in so many serves whoever has waited longest, wherever they are.
 FAIR_TURN: Final = 4
+#: Where nobody who was found may be called, so many more are looked at, so many times.
+LOOK_FURTHER: Final = 200
+LOOKS: Final = 5
 
 MS: Final = 1000
-
-
-#: Where a claim takes a member, by the text of where it was.
-CLAIMED_STATE: Final = {
-    state.value: advance_member(state, MemberEvent.CLAIM).value for state in WAITING_MEMBER_STATES
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +85,6 @@ class ClaimResult:
     wait: Wait | None = None
     stale: bool = False  # the plan is older than the campaign: read it again
     finished: bool = False
-
-
-class _ClaimedRow(NamedTuple):
-    """A member as its claim leaves it, as ``claim_members`` takes it."""
-
-    state: str
-    attempt_id: AttemptId
-    number_id: NumberId
-    now: int
-    member_id: MemberId
-    was: str
-
-
-class _IntentRow(NamedTuple):
-    """An attempt as its claim makes it, as ``add_attempts`` takes it."""
-
-    id: AttemptId
-    member_id: MemberId
-    campaign_id: CampaignId
-    number_id: NumberId
-    owner: DaemonId
-    phone: str
-    state: str
-    day: str
-    intent_at: int
-    send_at: int
-    check_at: int
-    window_key: str
-    local_weekday: int
-    local_hour: int
-    rule_set_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +158,15 @@ class Claims:
         if wait := limits.no_number(pool):
             return await self._held(tx, plan, wait, now), account_next_us
         queues = await self._queues(tx, plan, now)
-        found = await self._due(tx, plan, queues, now, len(slots.starts_us))
-        if not found:
+        due = await self._due(tx, plan, queues, now, len(slots.starts_us))
+        if due is None:
             return await self._nothing_due(tx, plan, queues, now), account_next_us
-        due = await self._callable(tx, plan, found, now)
         claims = self._take(plan, pool, due, self._open_us(lanes, slots, now), now)
         taken = self._reserve(lanes, now, len(claims))
         await self._write(tx, plan, pool, due, claims, days)
         await tx.run("move_campaign_lane", campaign_id=plan.id, next_slot_us=taken.lanes[1].next_us)
-        more = None if len(claims) == len(due) else Wait(WaitReason.NO_NUMBER, None)
+        all_taken = len(claims) == min(len(due), len(slots.starts_us))
+        more = None if all_taken else Wait(WaitReason.NO_NUMBER, None)
         return ClaimResult(claims, more), taken.lanes[0].next_us
 
     def _reserve(self, lanes: Sequence[pacing.Lane], now: int, most: int) -> pacing.Slots:
@@ -245,23 +207,38 @@ class Claims:
             return sorted(queues, key=lambda q: (q.priority, q.closes_at, q.next_at, q.window_key))
         return sorted(queues, key=lambda q: (q.priority, q.next_at, -q.closes_at, q.window_key))
 
-    @staticmethod
     async def _due(
+        self, tx: Tx, plan: CampaignPlan, queues: Sequence[_Queue], now: int, most: int
+    ) -> list[Row] | None:
+        """The next members in line who may be called; None: nobody is in line.
+
+        Where all who are found have had their calls, it is looked further down the line at once.
+        """
+        for limit in (most, *(LOOK_FURTHER,) * LOOKS):
+            found = await self._in_line(tx, plan, queues, now, limit)
+            if not found:
+                return None
+            if due := await self._callable(tx, plan, found, now):
+                return due
+        return []
+
+    @staticmethod
+    async def _in_line(
         tx: Tx, plan: CampaignPlan, queues: Sequence[_Queue], now: int, limit: int
     ) -> list[Row]:
         """The next members in line whose window is open and whose callee nobody is calling."""
-        due: list[Row] = []
+        line: list[Row] = []
         for queue in queues:
-            if len(due) < limit and queue.wait is None and queue.next_at <= now:
-                due += await tx.rows(
+            if len(line) < limit and queue.wait is None and queue.next_at <= now:
+                line += await tx.rows(
                     "claim_due",
                     campaign_id=plan.id,
                     window_key=queue.window_key,
                     priority=queue.priority,
                     now=now,
-                    limit=limit - len(due),
+                    limit=limit - len(line),
                 )
-        return due
+        return line
 
     async def _nothing_due(
         self, tx: Tx, plan: CampaignPlan, queues: Sequence[_Queue], now: int
@@ -330,7 +307,8 @@ class Claims:
     def _take(
         self, plan: CampaignPlan, pool: Pool, due: Sequence[Row], starts_us: Sequence[int], now: int
     ) -> list[Claim]:
-        late_ms, closing_ms = int(self.times.patience_s * MS), int(closing_s(plan, self.times) * MS)
+        patience_ms = int(self.times.patience_s * MS)
+        closing_ms = int(closing_s(plan, self.times) * MS)
         too_late_at = {
             key: plan.hours_at(key).open_until(now) - closing_ms
             for key in {member["window_key"] for member in due}
@@ -342,7 +320,7 @@ class Claims:
                 break
             send_at = start_us // MS
             void_at = min(
-                send_at + late_ms,
+                send_at + patience_ms,
                 too_late_at[member["window_key"]],
                 caller.day_ends_at,  # the call counts for the day it was claimed on
             )
@@ -374,19 +352,9 @@ class Claims:
         days: Mapping[NumberId, str],
     ) -> None:
         taken = list(zip(due, claims, strict=False))
-        moves = [
-            _ClaimedRow(
-                CLAIMED_STATE[member["state"]],
-                claim.attempt_id,
-                claim.number_id,
-                claim.intent_at,
-                claim.member_id,
-                member["state"],
-            )
-            for member, claim in taken
-        ]
-        await tx.many("claim_members", moves)
-        await tx.many("add_attempts", self._intents(plan, taken, days))
+        await tx.many("claim_members", claimed_rows(taken))
+        checks_at = map(self._check_at, claims)
+        await tx.many("add_attempts", intent_rows(plan, self._owner, taken, days, checks_at))
         self._attempts.hold(
             claimed(plan, member, claim, days[claim.number_id], self._check_at(claim))
             for member, claim in taken
@@ -407,35 +375,6 @@ class Claims:
     def _check_at(self, claim: Claim) -> int:
         """When an intent without an answer becomes suspicious."""
         return claim.void_at + int(self.times.answer_s * MS)
-
-    def _intents(
-        self, plan: CampaignPlan, taken: Sequence[tuple[Row, Claim]], days: Mapping[NumberId, str]
-    ) -> Sequence[_IntentRow]:
-        # One batch starts within the look-ahead, so the callees of a place share their hour.
-        at = taken[0][1].send_at if taken else 0
-        shown = {
-            key: local_hour(plan.window(key).place.zones[0], at)
-            for key in {member["window_key"] for member, _ in taken}
-        }
-        return [
-            _IntentRow(
-                claim.attempt_id,
-                claim.member_id,
-                claim.campaign_id,
-                claim.number_id,
-                self._owner,
-                claim.to,
-                AttemptState.INTENT.value,
-                days[claim.number_id],
-                claim.intent_at,
-                claim.send_at,
-                self._check_at(claim),
-                member["window_key"],
-                *shown[member["window_key"]],
-                plan.rules.id,
-            )
-            for member, claim in taken
-        ]
 
 
 def _comes_at(wait: Wait) -> float:

@@ -16,12 +16,13 @@ from dialer import do_not_call, limits
 from dialer.callees import recent_calls
 from dialer.hours import HORIZON_MS
 from dialer.limits import AccountLimits
-from dialer.model import CampaignId, FailReason, WaitReason
+from dialer.model import AttemptId, CampaignId, FailReason, WaitReason
 from dialer.permission import (
     ClaimTimes,
     Wait,
     capped,
     caps_at,
+    counted,
     longest_s,
     next_opening,
     not_active,
@@ -37,6 +38,8 @@ from dialer.timezones import zone
 
 MS: Final = 1000
 _DAY_S: Final = 86_400
+#: The digits of an attempt's id that say when it was made (UTC ms, hexadecimal).
+_TIME_DIGITS: Final = 12
 _HOUR_S: Final = 3_600
 #: So many steps lead to the next moment at which somebody may be called, or there is none.
 STEPS: Final = 100
@@ -53,8 +56,8 @@ class Question(StrEnum):
     WINDOW = "calling window"
     DO_NOT_CALL = "do-not-call list"
     DUE = "due"
-    ELSEWHERE = "other calls"  # is somebody calling them already?
     CAPS = "calls had"
+    ELSEWHERE = "other calls"  # is somebody calling them already?
     ROOM = "calls at once"
     PACE = "pace"
     NUMBER = "caller id"
@@ -97,7 +100,7 @@ class Explanation:
     @property
     def verdict(self) -> Verdict:
         """What the checks come to."""
-        if any(isinstance(check.reason, FailReason) for check in self.checks):
+        if any(check.reason in _NEVER for check in self.checks):
             return Verdict.NEVER
         return Verdict.NOW if all(check.passed for check in self.checks) else Verdict.LATER
 
@@ -129,8 +132,12 @@ class Explainer:
             if campaign_id is None or row["campaign_id"] == campaign_id
         ]
 
-    async def of_attempt(self, tx: Tx, attempt: Row) -> Explanation:
-        """An attempt, as of its claim. Campaign settings are those of today."""
+    async def of_attempt(self, tx: Tx, attempt_id: AttemptId) -> Explanation:
+        """An attempt that exists, as of its claim. Campaign settings are those of today."""
+        made_at = int(attempt_id[:_TIME_DIGITS], 16)
+        since_id = f"{max(0, made_at - 2 * _DAY_S * MS):0{_TIME_DIGITS}x}"
+        attempt = await tx.row("attempt_to_explain", attempt_id=attempt_id, since_id=since_id)
+        assert attempt is not None, f"attempt {attempt_id} exists"
         plan = await self._plans.as_of(
             tx, CampaignId(attempt["campaign_id"]), attempt["rule_set_id"]
         )
@@ -148,9 +155,14 @@ class Explainer:
             "its calls that day before": attempt["number_calls"],
             "allowed a day": plan.limits.max_calls_per_day,
         }
+        if attempt["local_hour"] is None:
+            kept = {"kept": "nothing: the call was made before places and rules were kept"}
+            window = [Check(Question.WINDOW, kept)]
+        else:
+            window = [*self._window(plan, key, at, attempt["phone"])]
         checks = [
             self._hours(plan, at),
-            *self._window(plan, key, at),
+            *window,
             _do_not_call(listed, attempt["phone"]),
             self._caps(plan, key, [call for call in calls if call < attempt["send_at"]], at),
             Check(Question.NUMBER, made),
@@ -158,7 +170,7 @@ class Explainer:
         return Explanation(plan.name, row, at, checks, None)
 
     async def _explained(self, tx: Tx, row: Row, moment: Moment) -> Explanation:
-        plan = await self._plans.of(tx, CampaignId(row["campaign_id"]))
+        plan = await self._plans.readable(tx, CampaignId(row["campaign_id"]))
         at = moment.at
         calls = await self._calls(tx, row["contact_id"], caps_at(plan, row["window_key"]), at)
         if not moment.live:
@@ -168,16 +180,16 @@ class Explainer:
             self._status(plan),
             self._start(plan, at),
             self._hours(plan, at),
-            *self._window(plan, row["window_key"], at),
-            _do_not_call(bool(row["listed"]), row["phone"]),
+            *self._window(plan, row["window_key"], at, row["phone"]),
+            _do_not_call(row["listed_by"] is not None, row["phone"], row["listed_by"]),
             _due(row, at),
-            _elsewhere(row),
             self._caps(plan, row["window_key"], calls, at),
         ]
         if moment.live:
+            checks.append(_elsewhere(row))
             checks += [check async for check in self._limits(tx, plan, at)]
         next_at = None
-        if not any(check.reason in _ENDLESS for check in checks):
+        if not any(check.reason in _OPEN_ENDED for check in checks):
             next_at = self._next_at(plan, row, calls, at)
         return Explanation(plan.name, row, at, checks, next_at)
 
@@ -211,7 +223,7 @@ class Explainer:
 
     # -- the callee ------------------------------------------------------------------------------
 
-    def _window(self, plan: CampaignPlan, key: str, at: int) -> Iterator[Check]:
+    def _window(self, plan: CampaignPlan, key: str, at: int, phone: str) -> Iterator[Check]:
         window = plan.window(key)
         zones = window.place.zones
         local = {name: _shown(name, at) for name in zones}
@@ -221,10 +233,10 @@ class Explainer:
             Question.ZONE,
             {"regions": [*window.place.regions], "local time": local},
             unknown,
-            "give the contact a time zone: dialer contacts add PHONE --zone Europe/Berlin",
+            f"give the contact a time zone: dialer contacts add {phone} --zone Europe/Berlin",
         )
         if unknown is None:
-            rules = plan.rules.windows.rules_at(window.place)
+            rules = plan.rules.windows.rules_at(window.place, at)
             yield _answer(
                 Question.WINDOW,
                 {
@@ -233,12 +245,15 @@ class Explainer:
                     "open until": _until(window.hours.open_until(at), at),
                 },
                 wait,
-                "dialer rules check shows the rules; switching one off wants a reason",
+                f"dialer rules check {phone} shows the rules; to switch one off wants a reason",
             )
 
     def _caps(self, plan: CampaignPlan, key: str, calls: Sequence[int], at: int) -> Check:
         caps = caps_at(plan, key)
-        inputs = {f"in {_period(cap)}": f"{_had(cap, calls, at)} of {cap.calls}" for cap in caps}
+        inputs = {
+            f"in {_period(cap)}": f"{len(counted(cap, calls, at, self._times))} of {cap.calls}"
+            for cap in caps
+        }
         return _answer(Question.CAPS, inputs, capped(caps, calls, at, self._times))
 
     # -- what there is room for --------------------------------------------------------------------
@@ -248,11 +263,9 @@ class Explainer:
         rooms = limits.rooms(plan, live, self._account)
         inputs = {room.reason.value: f"{room.live} of {room.allowed}" for room in rooms}
         yield _answer(Question.ROOM, inputs, limits.no_room(rooms))
-        row = await tx.row("claim_campaign", campaign_id=plan.id)
-        assert row is not None, "the member's campaign exists"
-        lanes = limits.lanes(
-            plan, self._account, await tx.value("account_lane"), row["next_slot_us"]
-        )
+        slots = await tx.row("next_slots", campaign_id=plan.id)
+        assert slots is not None, "the member's campaign exists"
+        lanes = limits.lanes(plan, self._account, slots["account_us"], slots["campaign_us"])
         pace = {
             "call interval s": plan.interval_us / 1_000_000,
             "calls per second": self._account.calls_per_second or "no limit",
@@ -277,8 +290,14 @@ class Explainer:
         return None
 
 
-#: Answers that no passing of time changes.
-_ENDLESS: Final = frozenset({*FailReason, WaitReason.ZONE_UNKNOWN, WaitReason.ENDED})
+#: Answers after which nobody is called for this campaign any more.
+_NEVER: Final = frozenset({*FailReason, WaitReason.ENDED})
+#: Answers by which nobody can tell when the next call may be made, if ever.
+_OPEN_ENDED: Final = _NEVER | {
+    WaitReason.ZONE_UNKNOWN,
+    WaitReason.IN_CALL,
+    WaitReason.AWAITING_OUTCOME,
+}
 
 
 def _answer(
@@ -304,11 +323,12 @@ def _member(row: Row) -> Check:
     return Check(Question.MEMBER, inputs, WaitReason.ENDED)
 
 
-def _do_not_call(listed: bool, phone: str) -> Check:
-    inputs = {"listed": listed}
+def _do_not_call(listed: bool, phone: str, by: str | None = None) -> Check:
+    inputs = {"listed": listed, "by": by}
     if not listed:
         return Check(Question.DO_NOT_CALL, inputs)
-    cure = f"dialer dnc remove {phone}"
+    # What a callee has asked for themselves is nobody else's to take back.
+    cure = "" if by == do_not_call.Source.CALLEE else f"dialer dnc history {phone}"
     return Check(Question.DO_NOT_CALL, inputs, FailReason.DO_NOT_CALL, None, cure)
 
 
@@ -327,10 +347,6 @@ def _elsewhere(row: Row) -> Check:
     return Check(
         Question.ELSEWHERE, inputs, WaitReason.CALLEE_BUSY if row["open_attempts"] else None
     )
-
-
-def _had(cap: Cap, calls: Sequence[int], at: int) -> int:
-    return sum(call > at - cap.period_s * MS for call in calls)
 
 
 def _period(cap: Cap) -> str:

@@ -145,6 +145,20 @@ def no_calendars(code: str, year: int) -> frozenset[date]:
     raise ValueError(f"no provider of holidays was given, calendar {code!r} is needed for {year}")
 
 
+def closing_when_unknown(holidays: HolidayProvider) -> HolidayProvider:
+    """The same holidays; of a calendar that is not known, every day of the year."""
+
+    def careful(code: str, year: int) -> frozenset[date]:
+        try:
+            return holidays(code, year)
+        except UsageError:
+            first = date(year, 1, 1)
+            days = (date(year + 1, 1, 1) - first).days
+            return frozenset(first + timedelta(days=number) for number in range(days))
+
+    return careful
+
+
 class OpeningHours:
     """A schedule, compiled: exact, and fast after the first question about a month.
 

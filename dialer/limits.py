@@ -96,6 +96,14 @@ def no_slot(both: Sequence[pacing.Lane], now: int, times: ClaimTimes) -> Wait | 
 async def pool(
     tx: Tx, plan: CampaignPlan, live: Sequence[Row], now: int
 ) -> tuple[Pool, Mapping[NumberId, str]]:
+    """The campaign's numbers ready to be taken, and the day each of them is living in."""
+    standing, days = await callers(tx, plan, live, now)
+    return Pool(standing, plan.limits, plan.strategy, now), days
+
+
+async def callers(
+    tx: Tx, plan: CampaignPlan, live: Sequence[Row], now: int
+) -> tuple[list[CallerId], Mapping[NumberId, str]]:
     """The campaign's numbers as they stand, and the day each of them is living in."""
     since = datetime.fromtimestamp(now / MS, UTC).date() - timedelta(days=1)
     counted = await tx.rows("pool_days", campaign_id=plan.id, since_day=since.isoformat())
@@ -104,13 +112,13 @@ async def pool(
     for row in live:
         live_calls[row["number_id"]] += row["calls"]
     days: dict[NumberId, str] = {}
-    callers = []
+    standing = []
     for row in await tx.rows("campaign_pool", campaign_id=plan.id):
         number_id = row["id"]
         days[number_id], day_ends_at = local_day(row["zone"], now)
         calls_today = calls.get((number_id, days[number_id]), 0)
-        callers.append(_caller(row, calls_today, live_calls[number_id], day_ends_at))
-    return Pool(callers, plan.limits, plan.strategy, now), days
+        standing.append(_caller(row, calls_today, live_calls[number_id], day_ends_at))
+    return standing, days
 
 
 def no_number(numbers: Pool) -> Wait | None:

@@ -106,20 +106,22 @@ def _closed(
 
 
 def outside_window(plan: CampaignPlan, window_key: str, now: int, times: ClaimTimes) -> Wait | None:
-    """What the rules say of callees at a place, together with the campaign's schedule.
+    """What the rules say of callees at a place.
 
     A callee who may be in several zones is called when it is open in all of them, and one of whom
     no zone is known is not called.
     """
-    if not plan.window(window_key).place.zones:
+    window = plan.window(window_key)
+    if not window.place.zones:
         return Wait(WaitReason.ZONE_UNKNOWN, None)
-    return _closed(plan, plan.hours_at(window_key), WaitReason.CALLEE_HOURS, now, times)
+    return _closed(plan, window.hours, WaitReason.CALLEE_HOURS, now, times)
 
 
 def next_opening(plan: CampaignPlan, window_key: str, at: int, times: ClaimTimes) -> int | None:
-    """*at* if a callee at a place may be called then, else the next time; None: not foreseeable."""
+    """*at* if both schedule and rules let a callee at a place be called then, else the next such
+    time; None: not foreseeable."""
     for _ in range(OPENINGS):
-        wait = outside_window(plan, window_key, at, times)
+        wait = outside_hours(plan, at, times) or outside_window(plan, window_key, at, times)
         if wait is None:
             return at
         if wait.until_at is None:
@@ -145,11 +147,16 @@ def capped(caps: Sequence[Cap], sent_at: Sequence[int], now: int, times: ClaimTi
     """
     free_at = now
     for cap in caps:
-        recent = [at for at in sent_at if _out_of_sight_at(at, cap, times) > now]
+        recent = counted(cap, sent_at, now, times)
         if len(recent) >= cap.calls:
             oldest = sorted(recent)[-cap.calls]
             free_at = max(free_at, _out_of_sight_at(oldest, cap, times))
     return Wait(WaitReason.CALLEE_CAP, free_at) if free_at > now else None
+
+
+def counted(cap: Cap, sent_at: Sequence[int], now: int, times: ClaimTimes) -> list[int]:
+    """Those of the calls that a cap counts at *now*."""
+    return [at for at in sent_at if _out_of_sight_at(at, cap, times) > now]
 
 
 def _out_of_sight_at(sent_at: int, cap: Cap, times: ClaimTimes) -> int:

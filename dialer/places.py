@@ -114,9 +114,12 @@ _OVERLAYS: Final[Mapping[str, str]] = {
 
 #: Zones into which an area code reaches with nothing in the library to tell.
 _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "306": ("America/Edmonton",),  # Lloydminster keeps Alberta's time
     "402": ("America/Denver",),  # Nebraska's north, towards the sand hills
+    "474": ("America/Edmonton",),  # laid over 306
     "432": ("America/Denver",),  # Texas beside El Paso
     "531": ("America/Denver",),  # laid over 402
+    "639": ("America/Edmonton",),  # laid over 306
     "807": ("America/Winnipeg",),  # Ontario west of 90°
     "915": ("America/Chicago",),  # El Paso, beside 432
     "931": ("America/New_York",),  # Tennessee, on the line
@@ -258,6 +261,8 @@ def _longest_entry(digits: str) -> str:
 # -- the table of zones ---------------------------------------------------------------------------
 
 _MENDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "1474": ("America/Regina",),  # laid over 306; no summer time, unlike Winnipeg
+    "1689": ("America/New_York",),  # Orlando, laid over 407
     "211": ("Africa/Juba",),  # an hour behind Nairobi
     "212": ("Africa/Casablanca",),  # not the Canaries' summer time
     "213": ("Africa/Algiers",),  # no summer time, unlike Paris

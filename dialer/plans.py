@@ -8,8 +8,15 @@ from typing import Any, Final
 import structlog
 
 from dialer import rule_book
-from dialer.errors import DialerError
-from dialer.hours import ALWAYS_OPEN, HolidayProvider, Hours, Intersection, OpeningHours
+from dialer.errors import DialerError, UsageError
+from dialer.hours import (
+    ALWAYS_OPEN,
+    HolidayProvider,
+    Hours,
+    Intersection,
+    OpeningHours,
+    closing_when_unknown,
+)
 from dialer.hours_format import from_json
 from dialer.model import AgentKind, AmdMode, CampaignId, OnMachine
 from dialer.ports import Row, Tx
@@ -73,6 +80,15 @@ class CampaignPlan:
             self._hours_at[window_key] = hours
         return hours
 
+    def next_open_at(self, window_key: str, at: int) -> int | None:
+        """When callees with that key may be called from *at* on; None: the schedule never opens.
+
+        Where the callee is it may be closed for good as it seems — an emergency stop, a zone that
+        is not known — and that may change: it is asked again when the schedule opens.
+        """
+        opening = self.hours_at(window_key).next_open(at)
+        return self.hours.next_open(at) if opening is None else opening
+
 
 class Plans:
     """The campaigns' plans, kept until their revision moves or the rules do."""
@@ -104,16 +120,26 @@ class Plans:
             rules = await self._rules_as_of(tx, row)
         except DialerError as error:
             log.error("rules.unreadable", error=str(error))
-            rules = Rules(None, Windows(RuleSet(current_pack()), self._holidays))
+            as_delivered = Rules(None, Windows(RuleSet(current_pack()), self._holidays))
+            return plan_from({**row, "schedule_body": None}, self._holidays, as_delivered)
         try:
             return self._plan(row, rules)
         except (DialerError, ValueError) as error:
             log.error("campaign.unreadable", campaign=campaign_id, error=str(error))
             return plan_from({**row, "schedule_body": None}, self._holidays, rules)
 
+    async def readable(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
+        """One campaign; raises UsageError when its hours or the rules cannot be read."""
+        row = await tx.row("campaign_plan", campaign_id=campaign_id)
+        assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        try:
+            return self._plan(row, await self._rules_as_of(tx, row))
+        except ValueError as error:
+            raise UsageError(f"campaign {row['name']!r} cannot be read: {error}") from error
+
     async def as_of(self, tx: Tx, campaign_id: CampaignId, rule_set_id: int | None) -> CampaignPlan:
         """A campaign under the rules of a past set; its settings are today's."""
-        row = await tx.row("deciding_plan", campaign_id=campaign_id)
+        row = await tx.row("campaign_plan", campaign_id=campaign_id)
         assert row is not None, f"campaign {campaign_id} has members, so it exists"
         windows = Windows(await rule_book.as_of(tx, rule_set_id), self._holidays)
         return plan_from(row, self._holidays, Rules(rule_set_id, windows))
@@ -177,10 +203,14 @@ def plan_from(row: Row, holidays: HolidayProvider, rules: Rules) -> CampaignPlan
 
 
 def hours_from(schedule_body: str | None, holidays: HolidayProvider) -> Hours:
-    """The hours of a stored schedule; no schedule is always open."""
+    """The hours of a stored schedule; no schedule is always open.
+
+    Of a calendar that is not known (any more), every day is a holiday: not knowing closes, and
+    closes this schedule alone.
+    """
     if schedule_body is None:
         return ALWAYS_OPEN
-    return OpeningHours(from_json(json.loads(schedule_body)), holidays)
+    return OpeningHours(from_json(json.loads(schedule_body)), closing_when_unknown(holidays))
 
 
 def policy_from(row: Row) -> Policy:

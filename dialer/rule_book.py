@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dialer import audit_log
-from dialer.errors import UsageError
+from dialer.errors import NotFoundError, UsageError
 from dialer.hours import HORIZON_MS, HolidayProvider
 from dialer.hours_format import parse_weekly
 from dialer.phones import check_region
@@ -57,10 +57,19 @@ async def load(tx: Tx) -> RuleSet:
 
 
 async def as_of(tx: Tx, rule_set_id: int | None) -> RuleSet:
-    """The rules of a past set; None is the pack without any changes."""
-    if rule_set_id is None:
-        return RuleSet(current_pack())
-    return _read(await tx.row("rule_set_by_id", rule_set_id=rule_set_id))
+    """The rules of a past set; None is the pack without any changes.
+
+    Raises NotFoundError when the set belongs to a pack this release does not have.
+    """
+    row = None
+    if rule_set_id is not None:
+        row = await tx.row("rule_set_by_id", rule_set_id=rule_set_id)
+        if row is not None and _pack_of(row) not in ("", current_pack().version):
+            raise NotFoundError(
+                f"that was decided under the rules of {_pack_of(row)}, which this release does not"
+                " have; ask the release of that time"
+            )
+    return _read(row)
 
 
 async def current_id(tx: Tx) -> int | None:
@@ -221,6 +230,7 @@ async def _held(tx: Tx) -> RuleSet:
 
 async def _store(tx: Tx, rules: RuleSet, now: int) -> int:
     body = {"pack": rules.pack.version, "changes": to_json(rules.changes)}
+    await tx.run("recall_put_off", now=now)  # another cap may hold now, or none
     return int(await tx.value("add_rule_set", body=json.dumps(body), now=now))
 
 

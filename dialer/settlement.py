@@ -1,5 +1,6 @@
 """What an attempt that is over means for its member: pure decisions, made once per attempt."""
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from dialer.model import AgentKind, FailReason
@@ -54,7 +55,7 @@ def after_call(ended: Ended, past: Past, plan: CampaignPlan, now: int, spread: f
         past.attempts,
         now,
         spread,
-        plan.hours_at(past.window_key).next_open,
+        partial(plan.next_open_at, past.window_key),
         rejections=past.rejections,
         unplaced=past.unplaced,
     )
@@ -83,7 +84,7 @@ def without_call(
         past.attempts if outcome is Outcome.NOT_PLACED else max(past.attempts, 1),
         now,
         spread,
-        plan.hours_at(past.window_key).next_open,
+        partial(plan.next_open_at, past.window_key),
         rejections=past.rejections,
         unplaced=past.unplaced,
         not_before_at=quarantine_ends_at,

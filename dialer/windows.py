@@ -1,6 +1,7 @@
 """When callees may be called by the rules of where they are, worked out once per place."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -10,9 +11,11 @@ from dialer.hours import NEVER_OPEN, HolidayProvider, Hours
 from dialer.places import Place
 from dialer.rules.rule import Cap, Rule
 from dialer.rules.rule_set import RuleSet
+from dialer.timezones import zone
 
 log = structlog.get_logger()
 
+MS: Final = 1000
 #: In place of a key: where the callee may be has not been worked out.
 UNLOCATED: Final = ""
 
@@ -46,9 +49,11 @@ class Windows:
             self._known[window_key] = window
         return window
 
-    def rules_at(self, place: Place) -> tuple[Rule, ...]:
-        """The rules that bind for callees who may be at a place."""
-        return self._rules.rules_for(place.regions)
+    def rules_at(self, place: Place, at: int) -> tuple[Rule, ...]:
+        """The rules that bind at an instant for callees who may be at a place."""
+        days = {datetime.fromtimestamp(at / MS, zone(name)).date() for name in place.zones}
+        binding = [self._rules.rules_for(place.regions, day) for day in sorted(days)]
+        return tuple(dict.fromkeys(rule for rules in binding for rule in rules))
 
     def _window(self, place: Place) -> Window:
         hours = self._rules.hours_for(place.regions, place.zones, self._holidays)

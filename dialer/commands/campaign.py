@@ -1,10 +1,12 @@
 """`dialer campaign`: make, start, pause and watch over campaigns."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from dialer.commands import preflight
 from dialer.commands.console import confirm, emit, iso, moment, say, table
 from dialer.states import CampaignEvent
 
@@ -140,10 +142,63 @@ def create(
     say(f"next:  dialer contacts import FILE.csv --campaign {row['name']!r}")
 
 
+@app.command(
+    epilog="Examples: dialer campaign check Renewals --strict ·"
+    " dialer campaign check Renewals --zones-unknown zones.csv"
+)
+def check(
+    ctx: typer.Context,
+    name: Name,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 7 when there are warnings.")
+    ] = False,
+    days: Annotated[
+        int, typer.Option(min=1, max=365, help="Days in which it should be over, for the caps.")
+    ] = preflight.DAYS,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the carrier which numbers the account owns.")
+    ] = False,
+    zones_unknown: Annotated[
+        Path | None,
+        typer.Option(help="Write those whose time zone nobody knows to this CSV file."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Look a campaign over before it starts: who will be called, who not and why, what is missing.
+
+    Exit 0, with warnings too; 5 when nobody could be called. Nothing is changed.
+    """
+    preflight.check(
+        ctx,
+        name,
+        strict=strict,
+        days=days,
+        online=online,
+        zones_file=zones_unknown,
+        as_json=json_,
+    )
+
+
 @app.command(epilog="Example: dialer campaign start Renewals")
-def start(ctx: typer.Context, name: Name, json_: Json = False) -> None:
-    """Start dialing a draft campaign."""
-    _move(ctx, name, CampaignEvent.START, as_json=json_)
+def start(
+    ctx: typer.Context,
+    name: Name,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Do not start when the check has warnings.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Start dialing a draft campaign, once it has been looked over (dialer campaign check)."""
+    from dialer import campaigns
+    from dialer.commands.session import Desk, working
+    from dialer.ports import Row
+
+    async def use_case(desk: Desk) -> Row:
+        await preflight.before_start(desk, name, strict=strict)
+        async with desk.database.write() as tx:
+            return await campaigns.move(tx, name, CampaignEvent.START, desk.clock.now())
+
+    _moved(working(ctx, use_case), as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign pause Renewals --reason 'script is wrong'")
@@ -236,7 +291,10 @@ def _move(
     async def use_case(tx: Tx, now: int) -> Row:
         return await campaigns.move(tx, name, event, now, reason=reason)
 
-    row = writing(ctx, use_case)
+    _moved(writing(ctx, use_case), as_json=as_json)
+
+
+def _moved(row: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit({"id": row["id"], "name": row["name"], "status": row["status"]})
     else:

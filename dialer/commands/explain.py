@@ -46,6 +46,7 @@ def explain(
     from dialer.commands.session import reading, settings_of
     from dialer.errors import NotFoundError, UsageError
     from dialer.explaining import Moment
+    from dialer.model import AttemptId
     from dialer.ports import Tx
 
     if at is not None and call is not None:
@@ -59,9 +60,8 @@ def explain(
         campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else None
         if call is not None:
             attempt = _called(known.attempts, call)
-            row = await tx.row("attempt_to_explain", attempt_id=attempt["id"])
-            assert row is not None, "it was listed in this transaction"
-            return _Answer(known.contact, [await explainer.of_attempt(tx, row)], [attempt])
+            made = await explainer.of_attempt(tx, AttemptId(attempt["id"]))
+            return _Answer(known.contact, [made], [attempt])
         when = Moment(now if asked_at is None else asked_at, live=asked_at is None)
         found = await explainer.of_contact(tx, known.contact["id"], when, campaign_id)
         if not found:

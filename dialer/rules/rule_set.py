@@ -21,6 +21,7 @@ from dialer.hours import (
     Intersection,
     OpeningHours,
     Schedule,
+    closing_when_unknown,
 )
 from dialer.rules.pack import Pack
 from dialer.rules.rule import COUNTRY_CALENDAR, EVERYWHERE, OWN_PREFIX, Cap, Rule
@@ -99,7 +100,7 @@ class RuleSet:
         if not zones:
             return NEVER_OPEN
         countries = sorted({self.pack.country_of(region) for region in regions})
-        provider = _closing_when_unknown(holidays)
+        provider = closing_when_unknown(holidays)
         windows = dict[tuple[Schedule, int, int], Hours]()  # many rules have the same hours
         for rule in self.rules_for(regions):
             if rule.is_closed and not rule.is_dated:
@@ -240,17 +241,3 @@ def _window(schedule: Schedule, from_at: int, until_at: int, holidays: HolidayPr
     if (from_at, until_at) == (_LONG_AGO, _FOR_EVER):
         return hours
     return During(hours, from_at, until_at)
-
-
-def _closing_when_unknown(holidays: HolidayProvider) -> HolidayProvider:
-    """The same holidays; of a calendar that is not known, every day of the year."""
-
-    def careful(code: str, year: int) -> frozenset[date]:
-        try:
-            return holidays(code, year)
-        except UsageError:
-            first = date(year, 1, 1)
-            days = (date(year + 1, 1, 1) - first).days
-            return frozenset(first + timedelta(days=number) for number in range(days))
-
-    return careful

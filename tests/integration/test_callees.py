@@ -1,7 +1,9 @@
 """Where callees are and what they have had: windows, queues and caps in the claim."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -71,8 +73,11 @@ def called(claims: Sequence[Claim]) -> list[str]:
     return [claim.to for claim in claims]
 
 
+SERIES = count(1)
+
+
 async def at(database: AnyDatabase, instant: int) -> Claimer:
-    return await given_claimer(database, SetClock(instant), series=instant % 60_000)
+    return await given_claimer(database, SetClock(instant), series=next(SERIES) % 60_000)
 
 
 # -- windows --------------------------------------------------------------------------------------
@@ -323,3 +328,69 @@ async def test_caps_that_end_at_night_put_off_until_morning(database: AnyDatabas
 
     ((next_at,),) = await rows(database, "SELECT next_at FROM members")
     assert next_at == NOW + 46 * HOUR  # 8:00 on Wednesday
+
+
+async def test_a_cap_that_is_taken_back_lets_those_go_who_were_put_off(
+    database: AnyDatabase,
+) -> None:
+    campaign = await given_people(database, NEW_YORK)
+    once_a_month = rule_book.read_own(
+        region_code="US-NY", check_calendar=lambda code: None, caps=["1/30d"]
+    )
+    async with database.write() as tx:
+        rule = await rule_book.add_own(tx, once_a_month, NOW)
+    await over(database, await (await at(database, NOW)).take(campaign))
+    assert await (await at(database, NOW + HOUR)).take(campaign) == []
+
+    async with database.write() as tx:
+        await rule_book.remove_own(tx, rule.id, NOW + 2 * HOUR)
+
+    assert len(await (await at(database, NOW + 2 * HOUR)).take(campaign)) == 1
+
+
+async def test_behind_many_who_have_had_their_calls_others_are_found_at_once(
+    database: AnyDatabase,
+) -> None:
+    had_theirs = [f"+1212555{n:04d}" for n in range(101, 131)]
+    campaign = await given_people(database, *had_theirs, callee_calls_per_day=1)
+    await over(database, await (await at(database, NOW)).take(campaign))
+    async with database.write() as tx:
+        await contacts.put(tx, [Person(CHICAGO)], NOW)
+        await contacts.enrol(tx, [Person(CHICAGO)], contacts.Enrolment(campaign), NOW)
+
+    assert called(await (await at(database, NOW + HOUR)).take(campaign, limit=1)) == [CHICAGO]
+
+
+# -- what changes while a call is on its way -------------------------------------------------------
+
+
+async def sendable(database: AnyDatabase, claim: Claim, owner: int) -> bool:
+    async with database.read() as tx:
+        ids = json.dumps([claim.attempt_id])
+        return bool(await tx.rows("sendable", ids=ids, owner=owner))
+
+
+async def test_the_last_look_sees_a_rule_that_was_made_since_the_claim(
+    database: AnyDatabase,
+) -> None:
+    campaign = await given_people(database, NEW_YORK)
+    daemon = await at(database, NOW)
+    (claim,) = await daemon.take(campaign)
+    assert await sendable(database, claim, daemon.owner)
+    stop = rule_book.read_own(region_code="US-NY", check_calendar=lambda code: None, closed=True)
+
+    async with database.write() as tx:
+        await rule_book.add_own(tx, stop, NOW)
+
+    assert not await sendable(database, claim, daemon.owner)
+
+
+async def test_the_last_look_sees_that_somebody_is_somewhere_else(database: AnyDatabase) -> None:
+    campaign = await given_people(database, NEW_YORK)
+    daemon = await at(database, NOW)
+    (claim,) = await daemon.take(campaign)
+
+    async with database.write() as tx:
+        await contacts.put(tx, [Person(NEW_YORK, zone="Pacific/Auckland")], NOW)
+
+    assert not await sendable(database, claim, daemon.owner)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from dialer import campaigns
+from dialer import campaigns, rule_book
 from dialer.errors import StoreBusyError
 from dialer.folding import REPORT_GRACE_S, Action, Folded, HangUp, LeaveMessage
 from dialer.model import (
@@ -23,6 +23,7 @@ from dialer.model import (
     Claim,
     EventSource,
     OnMachine,
+    WaitReason,
 )
 from dialer.ports import Refusal, Refused
 from dialer.states import CampaignEvent
@@ -787,6 +788,43 @@ async def test_a_call_under_way_when_its_campaign_is_ended_runs_to_its_end(
     member = await member_of(daemon.database)
     assert (member["state"], member["reason"]) == (state, reason)
     await assert_sound(daemon.database)
+
+
+async def test_a_calendar_nobody_knows_any_more_closes_its_own_campaign_alone(
+    daemon: Daemon,
+) -> None:
+    unknown = '{"zone": "UTC", "weekly": {"mon": ["00:00-24:00"]}, "calendars": ["XX-YY"]}'
+    first = await given_campaign(
+        daemon.database, now=NOW, name="Odd", contacts=1, schedule_body=unknown
+    )
+    second = await given_campaign(
+        daemon.database, now=NOW, name="Sound", contacts=1, number_ids=(1,), first_contact=2
+    )
+
+    odd, sound = await daemon.claimer.claim(first, second)
+
+    assert odd.wait is not None
+    assert odd.wait.reason is WaitReason.OUTSIDE_HOURS
+    assert len(sound.claims) == 1
+
+
+async def test_a_retry_waits_where_it_is_closed_for_good_as_it_seems(daemon: Daemon) -> None:
+    campaign = await given_campaign(daemon.database, now=NOW, contacts=1)
+    (claim,) = await daemon.take(campaign)
+    stop = rule_book.read_own(region_code="US-DC", check_calendar=lambda code: None, closed=True)
+    async with daemon.database.write() as tx:
+        rule = await rule_book.add_own(tx, stop, NOW)
+    await tell(daemon, status(claim, S.NO_ANSWER, NOW))
+    daemon.clock.pass_s(COMPLETION / SECOND)
+    await daemon.settle()
+
+    member = await member_of(daemon.database)
+    assert (member["state"], member["reason"]) == ("retry", None)
+    daemon.clock.at = member["next_at"]
+    assert await daemon.take(campaign) == []
+    async with daemon.database.write() as tx:
+        await rule_book.remove_own(tx, rule.id, daemon.clock.now())
+    assert len(await daemon.take(campaign)) == 1
 
 
 async def test_hours_that_cannot_be_read_hold_up_no_settlement(daemon: Daemon) -> None:

@@ -47,7 +47,8 @@ def entries(cli: Cli, *words: str) -> list[dict[str, Any]]:
 NO_ENTRY = frozenset(
     {
         "agents list", "audit", "audit-log export", "audit-log list", "audit-log show",
-        "audit-log verify", "calls list", "campaign list", "campaign status", "carrier-sim",
+        "audit-log verify", "calls list", "campaign check", "campaign list", "campaign status",
+        "carrier-sim",
         "contacts list", "contacts show", "db check", "demo", "dnc check", "dnc export",
         "dnc history", "dnc list", "explain", "forecast", "holidays list", "holidays month",
         "holidays search", "holidays show", "numbers list", "rules check", "rules list",

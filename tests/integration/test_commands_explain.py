@@ -51,7 +51,7 @@ def test_the_first_line_says_it_and_the_last_ones_what_would_change_it(cli: Cli)
     assert "contact +18005550101 (id 2)" in shown.err
     assert "Renewals: not at " in shown.err
     assert "(zone_unknown)" in shown.err
-    assert "dialer contacts add PHONE --zone Europe/Berlin" in shown.err
+    assert f"dialer contacts add {CY} --zone Europe/Berlin" in shown.err
     lines = [line.split("\t") for line in shown.out.splitlines()]
     assert [line[1] for line in lines][:3] == ["member", "campaign status", "campaign start"]
     assert {line[0] for line in lines} == {"ok", "NO"}
@@ -65,9 +65,9 @@ def test_a_past_call_is_explained_by_its_id_or_as_the_last(cli: Cli) -> None:
         )
         connection.execute(
             "INSERT INTO attempts (id, member_id, campaign_id, number_id, owner, phone, state, day,"
-            " intent_at, send_at, check_at, sid, outcome, closed_at, window_key)"
+            " intent_at, send_at, check_at, sid, outcome, closed_at, window_key, local_hour)"
             " VALUES (?, 1, 1, 1, 1, ?, 'ended', '2026-11-04', 1793804400000, 1793804400000, 0,"
-            " 'CA1', 'busy', 0, 'US-NY America/New_York')",
+            " 'CA1', 'busy', 0, 'US-NY America/New_York', 10)",
             (attempt, ADA),
         )
 

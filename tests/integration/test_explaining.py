@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialer import do_not_call, rule_book
+from dialer.errors import UsageError
 from dialer.explaining import Explainer, Explanation, Moment, Question, Verdict
 from dialer.holiday_calendars import public_holidays
 from dialer.model import FailReason, WaitReason
@@ -103,6 +104,61 @@ async def test_whoever_asked_not_to_be_called_never_is(database: AnyDatabase) ->
     assert found.next_at is None
 
 
+async def test_a_closed_schedule_is_not_blamed_on_the_law(database: AnyDatabase) -> None:
+    evening = '{"zone": "UTC", "weekly": {"mon": ["20:00-23:00"]}}'
+    await given_people(database, NEW_YORK, schedule_body=evening)
+
+    found = await explained(database)
+
+    assert held(found) == {Question.HOURS: WaitReason.OUTSIDE_HOURS}
+    assert found.next_at == NOW + 5 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        ("completed", Verdict.NEVER),
+        ("no_conversation", Verdict.NEVER),
+        ("dialing", Verdict.LATER),
+        ("called", Verdict.LATER),
+    ],
+)
+async def test_of_whoever_is_done_or_in_a_call_no_next_moment_is_told(
+    database: AnyDatabase, state: str, verdict: Verdict
+) -> None:
+    await given_people(database, NEW_YORK)
+    async with database.write() as tx:
+        await write(tx, "UPDATE members SET state = ?1", [(state,)])
+
+    found = await explained(database)
+
+    assert (found.verdict, found.next_at) == (verdict, None)
+
+
+async def test_nothing_is_explained_by_rules_that_cannot_be_read(database: AnyDatabase) -> None:
+    await given_people(database, NEW_YORK, rules="nonsense")
+
+    with pytest.raises(UsageError, match="rule set 1"):
+        await explained(database)
+
+
+async def test_a_call_of_an_earlier_release_is_not_held_against_rules_of_today(
+    database: AnyDatabase,
+) -> None:
+    campaign = await given_people(database, NEW_YORK)
+    (claim,) = await (await at(database, NOW)).take(campaign)
+    async with database.write() as tx:
+        await write(tx, "UPDATE attempts SET local_hour = NULL, window_key = ''", [()])
+    explainer = Explainer(Plans(public_holidays), UNLIMITED, TIMES)
+
+    async with database.read() as tx:
+        made = await explainer.of_attempt(tx, claim.attempt_id)
+
+    (window,) = [check for check in made.checks if check.question is Question.WINDOW]
+    assert window.passed
+    assert "before places and rules were kept" in window.inputs["kept"]
+
+
 async def test_an_unknown_zone_is_nothing_that_passes(database: AnyDatabase) -> None:
     await given_people(database, TOLL_FREE)
 
@@ -127,14 +183,12 @@ async def test_a_call_that_was_made_is_explained_by_the_rules_of_its_time(
     explainer = Explainer(Plans(public_holidays), UNLIMITED, TIMES)
 
     async with database.read() as tx:
-        row = await tx.row("attempt_to_explain", attempt_id=claim.attempt_id)
-        assert row is not None
-        made = await explainer.of_attempt(tx, row)
+        made = await explainer.of_attempt(tx, claim.attempt_id)
 
     assert made.verdict is Verdict.NOW
     by_question = {check.question: check.inputs for check in made.checks}
     assert by_question[Question.WINDOW]["rules"] == ["US", "US-NY"]
-    assert by_question[Question.DO_NOT_CALL] == {"listed": False}
+    assert by_question[Question.DO_NOT_CALL] == {"listed": False, "by": None}
     assert by_question[Question.CAPS]["in 24 hours"] == "0 of 3"
     assert by_question[Question.NUMBER]["from"] == "+13105550001"
     assert Question.WINDOW in held(await explained(database, NOW + MINUTE))
@@ -195,7 +249,11 @@ async def test_whoever_may_be_called_is_claimed_and_nobody_else(
         assert (found.verdict is Verdict.NOW) == bool(claims), held(found)
         if found.verdict is Verdict.NOW:
             assert found.next_at == instant
-        elif found.next_at is not None and situation["status"] == "active":
+        elif Question.ZONE in held(found) or situation["listed"]:
+            assert found.next_at is None
+        elif situation["schedule"] is None:
+            assert found.next_at is not None, "everywhere it opens one day"
+        if found.next_at is not None and situation["status"] == "active":
             assert found.next_at >= instant
             if found.next_at > instant:
                 await _holds_until(database, campaign, found.next_at, situation)

@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from dialer import claims
+from dialer import intents
 from dialer.errors import IllegalTransitionError, WrongStateError
 from dialer.model import AgentKind, AmdMode, CarrierStatus, EventSource, FailReason, OnMachine
+from dialer.people import Priority
 from dialer.states import (
     ATTEMPT_TRANSITIONS,
     CAMPAIGN_TRANSITIONS,
@@ -188,10 +189,17 @@ def test_a_claim_looks_at_the_members_it_may_take(query: str, dialect: Dialect) 
     assert literals(query, r"m\.state", dialect) == WAITING_MEMBER_STATES
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_claim_looks_at_members_of_every_priority(dialect: Dialect) -> None:
+    (ranks,) = re.findall(r"CROSS JOIN \((.*)\) ranks", QUERIES[dialect]["claim_queues"].text)
+
+    assert sorted(map(int, re.findall(r"\d+", ranks))) == sorted(each.rank for each in Priority)
+
+
 def test_a_claim_takes_members_where_their_table_says() -> None:
     assert {
         state: advance_member(M(state), ME.CLAIM).value for state in WAITING_MEMBER_STATES
-    } == claims.CLAIMED_STATE
+    } == intents.CLAIMED_STATE
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

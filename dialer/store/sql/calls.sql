@@ -1,12 +1,16 @@
 -- name: sendable
--- The last question before requests leave: still ours, still wanted, still allowed?
+-- The last question before requests leave: still ours, still wanted, still allowed? By other
+-- rules, or somewhere else, the callee's window was never looked at.
 SELECT a.id
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id
+  JOIN members m ON m.id = a.member_id
  WHERE a.id IN (SELECT value FROM json_each(:ids))
    AND a.state = 'intent'
    AND a.owner = :owner
    AND c.status = 'active'
+   AND m.window_key = a.window_key
+   AND coalesce(a.rule_set_id, 0) = coalesce((SELECT max(r.id) FROM rule_sets r), 0)
    AND NOT EXISTS (SELECT 1 FROM dnc d
                     WHERE d.phone = a.phone
                       AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id));

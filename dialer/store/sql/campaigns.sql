@@ -17,7 +17,8 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
  ORDER BY c.id;
 
 -- name: campaign_plan^
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
+SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
+       (SELECT max(r.id) FROM rule_sets r) AS rule_set_id
   FROM campaigns c
   JOIN agents g ON g.id = c.agent_id
   LEFT JOIN schedules s ON s.id = c.schedule_id

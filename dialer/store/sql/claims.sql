@@ -134,9 +134,9 @@ SELECT id FROM campaigns WHERE id = :campaign_id;
 -- What a claim would be decided from, of every membership of a contact.
 SELECT m.id, m.campaign_id, m.contact_id, m.state, m.attempts, m.next_at, m.reason, m.window_key,
        m.priority, m.last_outcome, c.phone, c.name,
-       EXISTS (SELECT 1 FROM dnc d
-                WHERE d.phone = c.phone
-                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed,
+       (SELECT min(d.source) FROM dnc d
+         WHERE d.phone = c.phone
+           AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed_by,
        (SELECT count(*) FROM attempts a
          WHERE a.phone = c.phone AND a.closed_at IS NULL) AS open_attempts
   FROM members m
@@ -144,11 +144,19 @@ SELECT m.id, m.campaign_id, m.contact_id, m.state, m.attempts, m.next_at, m.reas
  WHERE m.contact_id = :contact_id
  ORDER BY m.id;
 
+-- name: next_slots^
+-- As the claim reads them, for whoever takes nothing.
+SELECT c.next_slot_us AS campaign_us, l.next_slot_us AS account_us
+  FROM campaigns c
+  JOIN lanes l ON l.name = 'account'
+ WHERE c.id = :campaign_id;
+
 -- name: attempt_to_explain^
+-- Attempts of a day are looked for among the ids of its time, which begin with it.
 SELECT a.id, a.member_id, a.campaign_id, m.contact_id, a.phone, a.state, a.outcome, a.intent_at,
-       a.send_at, a.window_key, a.rule_set_id, a.day, n.phone AS from_,
+       a.send_at, a.window_key, a.local_hour, a.rule_set_id, a.day, n.phone AS from_,
        (SELECT count(*) FROM attempts b
-         WHERE b.number_id = a.number_id AND b.day = a.day AND b.id < a.id
+         WHERE b.number_id = a.number_id AND b.day = a.day AND b.id < a.id AND b.id > :since_id
            AND (b.sid IS NOT NULL OR b.state IN ('intent', 'unknown'))) AS number_calls
   FROM attempts a
   JOIN members m ON m.id = a.member_id

@@ -7,3 +7,8 @@ RETURNING id;
 
 -- name: rule_set_by_id^
 SELECT id, body FROM rule_sets WHERE id = :rule_set_id;
+
+-- name: recall_put_off!
+-- Whoever waits because of a cap is looked at again.
+UPDATE members SET next_at = :now
+ WHERE reason = 'callee_cap' AND state IN ('pending', 'retry') AND next_at > :now;

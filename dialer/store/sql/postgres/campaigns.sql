@@ -6,11 +6,3 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body,
   LEFT JOIN schedules s ON s.id = c.schedule_id
  WHERE c.id = :campaign_id
    FOR KEY SHARE OF c;
--- name: campaign_plan^
--- Whoever decides by a plan holds the campaign against its end until the decision is written.
-SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
-  FROM campaigns c
-  JOIN agents g ON g.id = c.agent_id
-  LEFT JOIN schedules s ON s.id = c.schedule_id
- WHERE c.id = :campaign_id
-   FOR KEY SHARE OF c;
