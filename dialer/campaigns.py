@@ -75,6 +75,10 @@ class NewCampaign:
                 raise UsageError(f"{name}: {value:g} is not between {least} and {most}")
         if not self.name.strip():
             raise UsageError("a campaign needs a name")
+        if self.name.strip().isdecimal():
+            raise UsageError(
+                f"{self.name!r} would be taken for an id; choose a name with a letter in it"
+            )
         if not self.numbers:
             raise UsageError(
                 "a campaign needs at least one number to call from",
@@ -128,6 +132,7 @@ async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
     )
     await tx.run("bump_revision")
     settings = {"id": campaign_id, "status": CampaignStatus.DRAFT, **asdict(new)}
+    settings["notes"] = audit_log.length(new.notes)
     await audit_log.record(tx, "campaign.create", new.name, now, after=settings)
     return CampaignId(campaign_id)
 

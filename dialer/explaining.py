@@ -15,6 +15,7 @@ from typing import Any, Final
 from dialer import do_not_call, limits
 from dialer.callees import recent_calls
 from dialer.hours import HORIZON_MS
+from dialer.hours_format import format_weekly
 from dialer.limits import AccountLimits
 from dialer.model import AttemptId, CampaignId, FailReason, WaitReason
 from dialer.permission import (
@@ -210,7 +211,7 @@ class Explainer:
         return _answer(Question.STATUS, inputs, wait, cure)
 
     def _start(self, plan: CampaignPlan, at: int) -> Check:
-        inputs = {"starts at": plan.start_at and _utc(plan.start_at)}
+        inputs = {"starts at": _utc(plan.start_at) if plan.start_at else "any time"}
         return _answer(Question.START, inputs, not_started(plan, at))
 
     def _hours(self, plan: CampaignPlan, at: int) -> Check:
@@ -240,7 +241,7 @@ class Explainer:
             yield _answer(
                 Question.WINDOW,
                 {
-                    "rules": [rule.id for rule in rules],
+                    "rules": {rule.id: format_weekly(rule.weekly) for rule in rules},
                     "open": window.hours.is_open(at),
                     "open until": _until(window.hours.open_until(at), at),
                 },
@@ -273,7 +274,10 @@ class Explainer:
         yield _answer(Question.PACE, pace, limits.no_slot(lanes, at, self._times))
         numbers, _ = await limits.pool(tx, plan, live, at)
         wait = limits.no_number(numbers)
-        inputs = {"strategy": plan.strategy.value, "numbers": wait.detail if wait else "usable"}
+        inputs = {
+            "strategy": plan.strategy.value,
+            "numbers": wait.detail if wait else f"{numbers.usable} of {numbers.size} usable",
+        }
         yield _answer(Question.NUMBER, inputs, wait, "dialer numbers list")
 
     def _next_at(self, plan: CampaignPlan, row: Row, calls: Sequence[int], at: int) -> int | None:

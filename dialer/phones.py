@@ -31,6 +31,8 @@ _SCIENTIFIC: Final = re.compile(r"\+?\d+([.,]\d+)?[eE]\+?\d+")
 #: Digits in one block and a zero behind a point: a number that was a float. Read with its last
 #: zero it would be a different one, of somebody else.
 _FLOAT: Final = re.compile(r"\+?\d{7,}[.,]0{1,2}")
+#: A line and its neighbour, as in 12345/6: two numbers, or one with an extension.
+_TWO_ENDS: Final = re.compile(r"\d{4}\s*/\s*\d{1,2}$")
 _WRITTEN: Final = re.compile(r"\(?\+?[\d \t().\-/\u2010-\u2015\u2212]+")
 
 
@@ -66,7 +68,7 @@ def e164(text: str, region: str) -> str:
     written = _bare(text)
     if _SCIENTIFIC.fullmatch(written) or _FLOAT.fullmatch(written):
         raise PhoneError(text, PhoneFault.ROUNDED, region)
-    if not _WRITTEN.fullmatch(written):
+    if not _WRITTEN.fullmatch(written) or _TWO_ENDS.search(written):
         raise PhoneError(text, PhoneFault.INVALID, region)
     found = _everyday(written, region) or parsed(written, region)
     if found is None:

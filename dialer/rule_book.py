@@ -48,6 +48,11 @@ class Standing:
     open_until_at: int | None  # None while closed, and when it stays open for 400 days
 
 
+def as_delivered() -> RuleSet:
+    """The rules before anybody has changed anything."""
+    return RuleSet(current_pack())
+
+
 async def load(tx: Tx) -> RuleSet:
     """The rules in force; raises UsageError when the stored changes cannot be read.
 
@@ -191,7 +196,7 @@ async def add_own(tx: Tx, rule: Rule, now: int) -> Rule:
     rules = (await _held(tx)).adding(rule)
     added = rules.changes.own[-1]
     await _store(tx, rules, now)
-    await audit_log.record(tx, "rules.add", added.id, now, after=rule_to_json(added))
+    await audit_log.record(tx, "rules.add", added.id, now, after=_audited(added))
     return added
 
 
@@ -200,7 +205,7 @@ async def remove_own(tx: Tx, rule_id: str, now: int) -> Rule:
     rules = await _held(tx)
     rule = rules.find(rule_id)
     await _store(tx, rules.removing(rule_id), now)
-    await audit_log.record(tx, "rules.remove", rule_id, now, before=rule_to_json(rule))
+    await audit_log.record(tx, "rules.remove", rule_id, now, before=_audited(rule))
     return rule
 
 
@@ -234,9 +239,13 @@ async def _store(tx: Tx, rules: RuleSet, now: int) -> int:
     return int(await tx.value("add_rule_set", body=json.dumps(body), now=now))
 
 
+def _audited(rule: Rule) -> dict[str, Any]:
+    return rule_to_json(rule) | {"note": audit_log.length(rule.note)}
+
+
 def _read(row: Row | None) -> RuleSet:
     if row is None:
-        return RuleSet(current_pack())
+        return as_delivered()
     try:
         return RuleSet(current_pack(), from_json(_body(row).get("changes")))
     except UsageError as error:

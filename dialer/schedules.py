@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from dialer import audit_log, calendars
@@ -53,6 +54,21 @@ def read(
     )
 
 
+def remarks(schedule: Schedule) -> list[str]:
+    """What an operator may not have meant: ranges that overlap, dates stated twice."""
+    found = []
+    stated = [*zip(DAYS, schedule.weekly, strict=True), *schedule.exceptions.items()]
+    for name, ranges in stated:
+        for one, other in pairwise(sorted(ranges, key=lambda each: each.start_minute)):
+            if one.spills or other.start_minute < one.end_minute:
+                found.append(f"{name}: {one} and {other} overlap; they count as one")
+    found += [
+        f"{day} is closed, and has hours as an exception: the exception counts"
+        for day in sorted(schedule.holidays & schedule.exceptions.keys())
+    ]
+    return found
+
+
 def from_file(path: Path) -> Schedule:
     """The schedule in a TOML file; raises UsageError naming the file and what is wrong in it."""
     try:
@@ -73,6 +89,8 @@ async def create(tx: Tx, name: str, schedule: Schedule, now: int) -> int:
     """
     if not name.strip():
         raise UsageError("a schedule needs a name")
+    if name.strip().isdecimal():
+        raise UsageError(f"{name!r} would be taken for an id; choose a name with a letter in it")
     if await tx.row("schedule_by_name", name=name) is not None:
         raise UsageError(f"there is a schedule {name!r} already; choose another name")
     body = to_json(await calendars.filled(tx, schedule))

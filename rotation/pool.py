@@ -67,6 +67,16 @@ class Pool:
         self._turn = max((caller.last_turn for caller in self._loaded.values()), default=0)
         self._taken: Counter[int] = Counter()
 
+    @property
+    def size(self) -> int:
+        """How many numbers the campaign has."""
+        return len(self._loaded)
+
+    @property
+    def usable(self) -> int:
+        """How many of them may carry a call now."""
+        return len(self._eligible)
+
     def take(self, preferred_id: int | None = None) -> CallerId | None:
         """Choose a number for one call and count the call; None if no number may carry it.
 

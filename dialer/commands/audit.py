@@ -118,6 +118,9 @@ def _summary(report: "Report", gathered: "Gathered") -> Iterator[str]:
         yield f"{gathered.too_young:,} calls are too young to be judged"
     if gathered.strangers:
         yield f"{gathered.strangers:,} calls are from numbers that this database does not have"
+    if not report.compared and report.clean:
+        yield "no call could be judged yet, so nothing is proved: ask again when they are older"
+        return
     unchecked = sum(each.scope.blind is not None for each in report.results)
     broken = sum(bool(each.violations) for each in report.results)
     kept = len(report.results) - unchecked - broken

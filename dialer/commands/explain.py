@@ -1,5 +1,6 @@
 """`dialer explain`: why somebody is called or not, and when they may be."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +60,12 @@ def explain(
         known = await contacts.dossier(tx, contact, settings.default_region)
         campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else None
         if call is not None:
-            attempt = _called(known.attempts, call)
+            made_for = [
+                each
+                for each in known.attempts
+                if campaign_id is None or each["campaign_id"] == campaign_id
+            ]
+            attempt = _called(made_for, call)
             made = await explainer.of_attempt(tx, AttemptId(attempt["id"]))
             return _Answer(known.contact, [made], [attempt])
         when = Moment(now if asked_at is None else asked_at, live=asked_at is None)
@@ -101,20 +107,26 @@ def _explainer(settings: Any) -> "Explainer":
 
 
 def _show(answer: _Answer, *, past: bool) -> None:
-    contact = answer.contact
+    """For people a head and a table each; piped, rows that begin with the campaign's name."""
+    contact, piped = answer.contact, not sys.stdout.isatty()
     say(f"{contact['name'] or 'contact'} {contact['phone']} (id {contact['id']})")
     for each in answer.explanations:
-        say("")
-        say(f"{each.campaign}: {_made(each) if past else _verdict(each)}")
+        verdict = _made(each) if past else _verdict(each)
         rows = [
             ["ok" if check.passed else "NO", check.question.value, _words(check)]
             for check in each.checks
         ]
-        table(["", "check", "answer"], rows)
+        if piped:
+            head = [each.campaign, each.verdict.value, "verdict", verdict]
+            table(["campaign", "", "check", "answer"], [head, *([each.campaign, *r] for r in rows)])
+        else:
+            say("")
+            say(f"{each.campaign}: {verdict}")
+            table(["", "check", "answer"], rows)
         for check in each.checks:
             if check.cure:
                 say(f"to change it ({check.question}):  {check.cure}")
-    if answer.calls and not past:
+    if answer.calls and not past and not piped:
         say("")
         say("calls so far; `--call ID` shows what each was decided by")
         rows = [

@@ -92,20 +92,15 @@ def check(
     A campaign's own hours, the do-not-call list and calls already made are not looked at.
     """
     from dialer import rule_book
+    from dialer.clock import SystemClock
     from dialer.commands.parsing import instant
-    from dialer.commands.session import reading
+    from dialer.commands.session import settings_of
     from dialer.holiday_calendars import public_holidays
 
     place = _place(ctx, who, zone)
-    asked_at = None if at is None else instant(at)
-
-    async def use_case(tx: "Tx", now: int) -> tuple[int | None, "RuleSet", "Standing"]:
-        rules = await rule_book.load(tx)
-        when = now if asked_at is None else asked_at
-        found = rule_book.standing(rules, place.regions, place.zones, when, public_holidays)
-        return await rule_book.current_id(tx), rules, found
-
-    rule_set_id, rules, found = reading(ctx, use_case)
+    when = SystemClock(settings_of(ctx).scale).now() if at is None else instant(at)
+    rule_set_id, rules = _in_force(ctx)
+    found = rule_book.standing(rules, place.regions, place.zones, when, public_holidays)
     if json_:
         emit(
             {
@@ -277,13 +272,23 @@ def on(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
 
 
 def _loaded(ctx: typer.Context) -> "RuleSet":
+    return _in_force(ctx)[1]
+
+
+def _in_force(ctx: typer.Context) -> tuple[int | None, "RuleSet"]:
+    """The rules in force and the row they are kept in; as they are delivered without a database."""
     from dialer import rule_book
     from dialer.commands.session import reading
+    from dialer.errors import NotFoundError
 
-    async def use_case(tx: "Tx", _now: int) -> "RuleSet":
-        return await rule_book.load(tx)
+    async def use_case(tx: "Tx", _now: int) -> tuple[int | None, "RuleSet"]:
+        return await rule_book.current_id(tx), await rule_book.load(tx)
 
-    return reading(ctx, use_case)
+    try:
+        return reading(ctx, use_case)
+    except NotFoundError as error:
+        say(f"{error.message.partition(';')[0]}: these are the rules as they are delivered")
+        return None, rule_book.as_delivered()
 
 
 def _place(ctx: typer.Context, who: str, zone: str | None) -> "Place":

@@ -79,6 +79,9 @@ def create(
             next_step="dialer schedule create --help",
         )
 
+    for remark in schedules.remarks(schedule):
+        say(f"note: {remark}")
+
     async def use_case(tx: Tx, now: int) -> int:
         await calendars.check_known(tx, schedule.calendars, check_calendar)
         return await schedules.create(tx, name, schedule, now)

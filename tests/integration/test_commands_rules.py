@@ -206,3 +206,15 @@ def test_what_cannot_be_done_is_said(
     assert "Traceback" not in done.err
     assert set(states(cli).values()) == {"on", "off"}
     assert cli.here("rules", "check", FLORIDIAN, "--json").ok().json["rule_set"] is None
+
+
+def test_the_rules_as_delivered_can_be_read_before_there_is_a_database(tmp_path: Path) -> None:
+    nowhere = Cli(tmp_path)
+
+    listed = nowhere.here("rules", "list").ok()
+    checked = nowhere.here("rules", "check", NEW_YORKER, "--at", NOON, "--json").ok()
+
+    assert "these are the rules as they are delivered" in listed.err
+    assert len(listed.out.splitlines()) == 39
+    assert (checked.json["open"], checked.json["rule_set"]) == (True, None)
+    assert not nowhere.database.exists()

@@ -57,7 +57,11 @@ async def test_every_question_is_answered_of_somebody_who_may_be_called(
         "regions": ["US-NY"],
         "local time": {"America/New_York": "Mon 05 Jan 2026 10:00"},
     }
-    assert by_question[Question.WINDOW]["rules"] == ["US", "US-NY"]
+    assert by_question[Question.WINDOW]["rules"] == {
+        "US": "daily 08:00-21:00",
+        "US-NY": "daily 08:00-21:00",
+    }
+    assert by_question[Question.NUMBER]["numbers"] == "1 of 1 usable"
     assert by_question[Question.WINDOW]["open until"] == "2026-01-06T02:00:00Z"
     assert by_question[Question.CAPS] == {"in 24 hours": "0 of 3", "in 7 days": "0 of 7"}
 
@@ -187,7 +191,7 @@ async def test_a_call_that_was_made_is_explained_by_the_rules_of_its_time(
 
     assert made.verdict is Verdict.NOW
     by_question = {check.question: check.inputs for check in made.checks}
-    assert by_question[Question.WINDOW]["rules"] == ["US", "US-NY"]
+    assert [*by_question[Question.WINDOW]["rules"]] == ["US", "US-NY"]
     assert by_question[Question.DO_NOT_CALL] == {"listed": False, "by": None}
     assert by_question[Question.CAPS]["in 24 hours"] == "0 of 3"
     assert by_question[Question.NUMBER]["from"] == "+13105550001"

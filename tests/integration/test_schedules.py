@@ -114,3 +114,23 @@ async def test_what_never_changes_has_no_time(database: Database) -> None:
 
     assert (always.is_open, always.open_until_at) == (True, None)
     assert (never.is_open, never.next_open_at, never.open_until_at) == (False, None, None)
+
+
+def test_what_an_operator_may_not_have_meant_is_remarked() -> None:
+    twice = office(
+        hours="mon 09:00-12:00,11:00-13:00; tue 22:00-02:00,23:00-01:00",
+        closed=["2026-12-24"],
+        exceptions=["2026-12-24 09:00-12:00"],
+    )
+
+    assert schedules.remarks(twice) == [
+        "mon: 09:00-12:00 and 11:00-13:00 overlap; they count as one",
+        "tue: 22:00-02:00 and 23:00-01:00 overlap; they count as one",
+        "2026-12-24 is closed, and has hours as an exception: the exception counts",
+    ]
+    assert schedules.remarks(office()) == []
+
+
+async def test_a_name_that_could_be_an_id_is_refused(database: Database) -> None:
+    with pytest.raises(UsageError, match="'5' would be taken for an id"):
+        await create(database, office(), "5")

@@ -81,6 +81,7 @@ def test_numbers_are_read_as_people_write_them(text: str, region: str, phone: st
         ("4,91512345678e11", "DE", PhoneFault.ROUNDED),
         ("491512345678.0", "DE", PhoneFault.ROUNDED),  # with its zero: somebody else
         ("+12025550123.0", "US", PhoneFault.ROUNDED),
+        ("+4930123456/7", "DE", PhoneFault.INVALID),  # a line and its neighbour
         ("4915123456789", "DE", PhoneFault.AMBIGUOUS),  # +49 151… or +49 4915…
     ],
 )

@@ -78,7 +78,7 @@ SELECT m.id, ca.name AS campaign, m.state, m.priority, m.attempts, m.next_at, m.
  ORDER BY m.id;
 
 -- name: attempts_at_contact
-SELECT a.id, ca.name AS campaign, ct.name AS contact, n.phone AS from_, a.phone, a.state,
+SELECT a.id, a.campaign_id, ca.name AS campaign, ct.name AS contact, n.phone AS from_, a.phone, a.state,
        a.outcome, a.detail, a.intent_at, a.answered_at, a.ended_at, a.duration_s, a.sid
   FROM members m
   JOIN contacts ct ON ct.id = m.contact_id
