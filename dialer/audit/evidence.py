@@ -19,6 +19,7 @@ from dialer.audit.records import (
     News,
     Number,
     NumberDay,
+    RuleSet,
     Schedule,
     StoreEffect,
 )
@@ -39,6 +40,7 @@ class Evidence:
     numbers: Sequence[Number] = ()
     number_days: Sequence[NumberDay] = ()
     schedules: Sequence[Schedule] = ()
+    rule_sets: Sequence[RuleSet] = ()
     news: Sequence[News] = ()
     daemons: Sequence[Daemon] = ()
     listings: Sequence[Listing] = ()

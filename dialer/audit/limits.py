@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
+from dialer.audit.callee_caps import callees_are_called_no_more_than_allowed
 from dialer.audit.evidence import Evidence
 from dialer.audit.hours import local_date
 from dialer.audit.records import Attempt, Call
@@ -21,12 +22,13 @@ BURST_S: Final = 60.0
 
 
 def i6_caps_hold(evidence: Evidence) -> Iterator[Violation]:
-    """No number makes more calls a day, and no member gets more, than its campaign allows.
+    """No number makes, and no member or callee gets, more calls than the campaign allows.
 
     Source: the third promise; days are those of the number's zone. A number serves several
     campaigns: all its calls count, and each campaign's cap holds for the calls that are its own.
     """
     yield from _over_the_daily_cap(evidence)
+    yield from callees_are_called_no_more_than_allowed(evidence)
     tried: Counter[int] = Counter()
     for call, attempt in evidence.dialed:
         campaign = evidence.campaign_of(attempt)
@@ -40,7 +42,7 @@ def attributed_calls(evidence: Evidence) -> Scope:
     """The calls whose campaign is known."""
     if evidence.whole:
         return Scope(len(evidence.dialed))
-    note = "days and members that the period holds in part are counted in part"
+    note = "days, members and callees that the period holds in part are counted in part"
     return Scope(len(evidence.dialed), (note,))
 
 

@@ -74,6 +74,8 @@ class Attempt:
     answered_by: str | None = None
     outcome: str | None = None
     closed_at: int | None = None
+    window_key: str = ""  # where the callee was taken to be; empty: not recorded
+    rule_set_id: int | None = None  # by which it was decided; None: by the rules as delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class Campaign:
     max_concurrent: int
     ring_timeout_s: int
     max_retries: int
+    callee_calls_per_day: int
+    callee_calls_per_week: int
     started_at: int | None
     paused_at: int | None
     ended_at: int | None
@@ -138,6 +142,15 @@ class Schedule:
     id: int
     name: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A row of ``rule_sets``, in force until the next one; *body* is JSON."""
+
+    id: int
+    body: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +227,7 @@ class Bounds:
     reaction_ms: int = 250  # an operator's word holds from this long after it was durable
     jitter_ms: int = 0  # one request may travel this much longer than another
     late_ms: int = 0  # a request may leave this long after its slot
+    claimed_ms: int = 300_000  # so long after it was claimed a call may be accepted
     open_ms: int | None = None  # an attempt is open no longer, its ring timeout aside
     finish_by_at: int | None = None  # everything is over by this instant (UTC ms)
 

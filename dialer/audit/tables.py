@@ -18,6 +18,7 @@ from dialer.audit.records import (
     News,
     Number,
     NumberDay,
+    RuleSet,
     Schedule,
 )
 
@@ -32,7 +33,7 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
             """
             SELECT id, member_id, campaign_id, number_id, owner, phone, state, day, intent_at,
                    send_at, sid, status, ringing_at, answered_at, ended_at, duration_s, sip_code,
-                   error_code, answered_by, outcome, closed_at
+                   error_code, answered_by, outcome, closed_at, window_key, rule_set_id
               FROM attempts
              WHERE (intent_at >= ?1 AND intent_at < ?2) OR closed_at IS NULL
             """,
@@ -63,8 +64,8 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
             Campaign,
             """
             SELECT id, name, status, schedule_id, start_at, spam_threshold, max_calls_per_day,
-                   call_interval_ms, max_concurrent, ring_timeout_s, max_retries, started_at,
-                   paused_at, ended_at
+                   call_interval_ms, max_concurrent, ring_timeout_s, max_retries,
+                   callee_calls_per_day, callee_calls_per_week, started_at, paused_at, ended_at
               FROM campaigns
             """,
         ),
@@ -77,6 +78,7 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         ),
         "number_days": (NumberDay, "SELECT number_id, day, calls FROM number_days"),
         "schedules": (Schedule, "SELECT id, name, body FROM schedules"),
+        "rule_sets": (RuleSet, "SELECT id, body, created_at FROM rule_sets"),
         "listings": (
             Listing,
             """

@@ -1,9 +1,14 @@
-"""Calls keep to the hours of their campaign: I4."""
+"""Calls keep to the hours of their campaign, and of where the callee is: I4."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import product
 
+from dialer.audit.callee_windows import (
+    callees_are_called_in_their_hours,
+    changed_rules_hold_at_once,
+    rules_unknown,
+)
 from dialer.audit.evidence import Evidence
 from dialer.audit.hours import PublicHolidays, StoredHours, local_date
 from dialer.audit.records import Campaign
@@ -11,11 +16,18 @@ from dialer.audit.report import Scope, Violation, moment, of_attempt
 
 
 def i4_calls_keep_to_the_hours(evidence: Evidence) -> Iterator[Violation]:
-    """Calls are accepted and ring within the hours of their campaign, and not before its start.
+    """Calls are accepted and ring when it is open for their campaign and where the callee is.
 
-    Source: the third promise. The hours are worked out anew from the stored schedule. Windows of
-    the callee's own zone and law narrow them once the database has any.
+    Source: the third promise. The hours are worked out anew from the stored schedule and from the
+    stored rules; before a campaign's start it is closed.
     """
+    yield from _campaigns_keep_their_hours(evidence)
+    yield from callees_are_called_in_their_hours(evidence)
+    yield from changed_rules_hold_at_once(evidence)
+
+
+def _campaigns_keep_their_hours(evidence: Evidence) -> Iterator[Violation]:
+    """Calls are accepted and ring within the hours of their campaign, and not before its start."""
     windows = _windows(evidence)
     for call, attempt in evidence.dialed:
         campaign = evidence.campaign_of(attempt)
@@ -44,7 +56,7 @@ def calls_with_hours(evidence: Evidence) -> Scope:
         notes.append(f"{always} calls of campaigns without a schedule, which are always open")
     if unknown:
         notes.append(f"{unknown} calls whose schedule or calendar cannot be read")
-    return Scope(timed + always, notes)
+    return Scope(timed + always, [*notes, *rules_unknown(evidence)])
 
 
 def calendars_needed(evidence: Evidence) -> set[tuple[str, int]]:

@@ -133,6 +133,7 @@ def _completed(
     usual = {
         "open_ms": _doubt_ms(settings) + (settings.call_time_limit_s + ASKED_AGAIN_S) * MS,
         "late_ms": _late_ms(settings),
+        "claimed_ms": _claimed_ms(settings),
     }
     if settings.is_postgres:
         usual["reaction_ms"] = round(MS * speed)
@@ -153,6 +154,12 @@ def _too_young(evidence: Evidence, settled_at: int | None) -> int:
 def _late_ms(settings: Settings) -> int:
     """How long after its slot a request may arrive where the carrier tells when it did."""
     return round((settings.patience_s + settings.check_s + settings.scale.speed) * MS)
+
+
+def _claimed_ms(settings: Settings) -> int:
+    """How long after its claim a call may be accepted, the time that requests take included."""
+    bounds_s = settings.leave_bound_s + settings.accept_bound_s + settings.request_timeout_s
+    return round((bounds_s + settings.scale.speed) * MS)
 
 
 def _account(settings: Settings) -> Account | None:

@@ -46,9 +46,9 @@ def forecast(
     has enough of one.
 
     With --set, today's settings and those you name run beside each other: max_concurrent,
-    call_interval, max_calls_per_day, max_retries, retry_intervals, retry_rule, spam_threshold,
-    strategy, stay_on_number, ring_timeout, completion_timeout, start_at, schedule=NAME,
-    calls_per_second and numbers=+2 for two more.
+    call_interval, max_calls_per_day, calls_per_callee, max_retries, retry_intervals, retry_rule,
+    spam_threshold, strategy, stay_on_number, ring_timeout, completion_timeout, start_at,
+    schedule=NAME, calls_per_second and numbers=+2 for two more.
 
     Example: dialer forecast Renewals
 

@@ -19,6 +19,8 @@ def as_json(forecast: Forecast) -> dict[str, Any]:
             "to_call": len(snapshot.members),
             "under_way": snapshot.under_way,
             "do_not_call": snapshot.listed,
+            "zone_unknown": snapshot.nowhere,
+            "rules_closed": snapshot.shut_out,
             "done": dict(snapshot.done),
         },
         "seed": forecast.options.seed,

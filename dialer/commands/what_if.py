@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from dialer.commands.parsing import choice, duration_s, durations_s, instant, retry_rules
+from dialer.commands.parsing import (
+    callee_caps,
+    choice,
+    duration_s,
+    durations_s,
+    instant,
+    retry_rules,
+)
 from dialer.errors import UsageError
 from dialer.forecast.changes import Changes
 from dialer.suggestions import close_matches, did_you_mean
@@ -25,12 +32,14 @@ _SETTINGS: Final[Mapping[str, tuple[str, Callable[[str, str], Any]]]] = {
     "completion_timeout": ("completion_timeout_s", lambda name, text: int(duration_s(name, text))),
     "start_at": ("start_at", lambda _, text: instant(text)),
 }
+#: What ``calls_per_callee`` changes: calls in any 24 hours and in any 7 days.
+_CALLEE_FIELDS: Final = ("callee_calls_per_day", "callee_calls_per_week")
 #: What lies around the campaign: its numbers, its schedule, its account.
 _AROUND: Final = ("numbers", "schedule", "calls_per_second")
 #: The names that ``campaign create`` has for some of them.
 _ALSO_CALLED: Final = {"retries": "max_retries", "retry_interval": "retry_intervals"}
 
-NAMES: Final = (*_SETTINGS, *_AROUND)
+NAMES: Final = (*_SETTINGS, "calls_per_callee", *_AROUND)
 
 
 def read_changes(texts: Sequence[str]) -> Changes:
@@ -66,6 +75,9 @@ def _with(changes: Changes, name: str, value: str) -> Changes:
             return replace(changes, schedule=value)
         case "calls_per_second":
             return replace(changes, calls_per_second=_rate(words, value))
+        case "calls_per_callee":
+            caps = zip(_CALLEE_FIELDS, callee_caps(value), strict=True)
+            return replace(changes, settings={**changes.settings, **dict(caps)})
         case _:
             field, read = _SETTINGS[name]
             return replace(changes, settings={**changes.settings, field: read(words, value)})

@@ -56,6 +56,10 @@ def _people(forecast: Forecast) -> Iterator[str]:
         yield f"{snapshot.under_way:,} calls under way are counted as still to be made"
     if snapshot.listed:
         yield f"{snapshot.listed:,} contacts on the do-not-call list are left out"
+    if snapshot.nowhere:
+        yield f"{snapshot.nowhere:,} contacts are left out because nobody knows their time zone"
+    if snapshot.shut_out:
+        yield f"{snapshot.shut_out:,} contacts are left out: the rules where they are stay closed"
 
 
 def _around(forecast: Forecast) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dialer.carrier_sim.profiles import DEFAULT_PROFILE, Profile, profile_named
 from dialer.forecast import history
 from dialer.forecast.cards import Deck
 from dialer.forecast.obstacles import obstacle
+from dialer.forecast.openings import somewhere
 from dialer.forecast.problem import LOOK_AHEAD_MS, Problem, scaled
 from dialer.forecast.profile import Callees
 from dialer.forecast.scale import open_times
@@ -138,7 +139,8 @@ class Forecaster:
         if self._profile is None:
             return history.deck_from(snapshot.history).cut(setup.campaign.ring_timeout_s)
         rng = stream(self._options.seed, "forecast", "ahead")
-        times = open_times(setup.hours(public_holidays), snapshot.at, LOOK_AHEAD_MS, rng)
+        hours = somewhere(setup, snapshot.members, public_holidays)
+        times = open_times(hours, snapshot.at, LOOK_AHEAD_MS, rng)
         callees = Callees(self._profile, setup, snapshot.agent, times, rng)
         return callees.deck(snapshot.members)
 

@@ -9,9 +9,12 @@ from dialer.campaigns import NewCampaign
 from dialer.carrier_sim.profiles import Profile
 from dialer.counters import local_day
 from dialer.forecast.cards import Deck
+from dialer.forecast.openings import somewhere
 from dialer.forecast.scale import Scale
 from dialer.forecast.snapshot import Member, Setup
 from dialer.forecast.stand_ins import StandIn, stand_ins
+from dialer.holiday_calendars import public_holidays
+from dialer.hours import Hours
 from dialer.model import Agent
 from rotation.caller import why_not
 
@@ -44,6 +47,11 @@ class Problem:
     @property
     def campaign(self) -> NewCampaign:
         return self.setup.campaign
+
+    @property
+    def hours(self) -> Hours:
+        """When anybody may be called: by the schedule and by the rules where people are."""
+        return somewhere(self.setup, self.members, public_holidays)
 
     @property
     def busy_ms(self) -> float:

@@ -1,25 +1,32 @@
 """Taking a snapshot of a campaign, from a transaction that may only read."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dialer import campaigns, schedules
+from dialer import campaigns, rule_book, schedules
 from dialer.campaigns import NewCampaign
 from dialer.counters import local_day
 from dialer.errors import NotFoundError
 from dialer.forecast.snapshot import Member, Number, OpenCall, PastCall, Setup, Snapshot
+from dialer.holiday_calendars import public_holidays
 from dialer.model import Agent, AgentKind, AmdMode, CampaignId, OnMachine
+from dialer.permission import longest_s
 from dialer.plans import policy_from
 from dialer.ports import Row, Tx
+from dialer.rules.rule import Cap
 from dialer.states import CampaignStatus, MemberState
+from dialer.windows import Windows
 from retries.outcome import Outcome
 from rotation.strategies import Strategy
 
 MS: Final = 1000
 #: So many of a campaign's latest calls say what the next ones will be like.
 HISTORY_CALLS: Final = 5000
+#: The longest period of a campaign's own caps on callees.
+WEEK: Final = Cap(1, 7 * 86_400)
 
 
 async def take(
@@ -38,7 +45,13 @@ async def take(
         raise NotFoundError(f"there is no campaign {name!r}")
     campaign_id = CampaignId(row["id"])
     numbers = await _numbers(tx, campaign_id, now)
+    rules = await tx.row("newest_rule_set")
+    windows = Windows(await rule_book.load(tx), public_holidays)
     people = await tx.rows("forecast_members", campaign_id=campaign_id)
+    unlisted = [each for each in people if not each["listed"]]
+    located = [each for each in unlisted if windows.of(each["window_key"]).place.zones]
+    to_call = [each for each in located if _ever_open(windows, each["window_key"], now)]
+    recent = await _recent_calls(tx, campaign_id, windows, to_call, now)
     history = await tx.rows("forecast_history", campaign_id=campaign_id, limit=HISTORY_CALLS)
     return Snapshot(
         at=now,
@@ -55,10 +68,13 @@ async def take(
             numbers=numbers,
             calls_per_second=calls_per_second,
             account_calls=account_calls,
+            rules_body=None if rules is None else rules["body"],
         ),
-        members=[_member(each, now) for each in people if not each["listed"]],
-        under_way=sum(each["state"] == MemberState.DIALING for each in people),
+        members=[_member(each, recent, now) for each in to_call],
+        under_way=sum(each["state"] == MemberState.DIALING for each in to_call),
         listed=sum(bool(each["listed"]) for each in people),
+        nowhere=len(unlisted) - len(located),
+        shut_out=len(located) - len(to_call),
         done={
             each["state"]: each["members"]
             for each in await tx.rows("forecast_done", campaign_id=campaign_id)
@@ -70,6 +86,25 @@ async def take(
         ],
         schedules={each: (await schedules.find(tx, each))["body"] for each in schedule_names},
     )
+
+
+def _ever_open(windows: Windows, window_key: str, now: int) -> bool:
+    """Whether the rules ever let a callee there be called."""
+    return windows.of(window_key).hours.next_open(now) is not None
+
+
+async def _recent_calls(
+    tx: Tx, campaign_id: CampaignId, windows: Windows, people: Sequence[Row], now: int
+) -> Mapping[int, Sequence[int]]:
+    """The slots of calls that caps may still count, by contact."""
+    keys = {each["window_key"] for each in people}
+    look_back_s = longest_s([WEEK, *(cap for key in keys for cap in windows.of(key).caps)])
+    calls: dict[int, list[int]] = defaultdict(list)
+    for row in await tx.rows(
+        "forecast_recent_calls", campaign_id=campaign_id, since_at=now - look_back_s * MS
+    ):
+        calls[row["contact_id"]].append(row["send_at"])
+    return calls
 
 
 async def _numbers(tx: Tx, campaign_id: CampaignId, now: int) -> list[Number]:
@@ -116,10 +151,12 @@ def _settings(row: Row, numbers: Sequence[Number]) -> NewCampaign:
         retry_intervals_s=policy.intervals_s,
         retry_rules=dict(policy.overrides),
         completion_timeout_s=row["completion_timeout_s"],
+        callee_calls_per_day=row["callee_calls_per_day"],
+        callee_calls_per_week=row["callee_calls_per_week"],
     )
 
 
-def _member(row: Row, now: int) -> Member:
+def _member(row: Row, recent: Mapping[int, Sequence[int]], now: int) -> Member:
     state = MemberState(row["state"])
     open_call = None
     if state is MemberState.CALLED:
@@ -141,6 +178,7 @@ def _member(row: Row, now: int) -> Member:
         row["last_number_id"],
         row["last_outcome"],
         open_call,
+        tuple(recent.get(row["contact_id"], ())),
     )
 
 

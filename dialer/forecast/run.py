@@ -15,7 +15,6 @@ from dialer.forecast.profile import Callees
 from dialer.forecast.scale import after_open_time, open_times
 from dialer.forecast.tally import Tally, tally
 from dialer.forecast.world import Keeper, furnish
-from dialer.holiday_calendars import public_holidays
 from dialer.hours import Hours
 from dialer.leases import Lease
 from dialer.model import AttemptId, CampaignId
@@ -56,7 +55,7 @@ def simulate(problem: Problem, tell: Tell) -> Tally:
 
 async def _simulate(problem: Problem, tell: Tell) -> Tally:
     clock = SimClock(running(), problem.at)
-    hours = problem.setup.hours(public_holidays)
+    hours = problem.hours
     shares = allowances(problem, _stream(problem, "caps").random())
     carrier = _carrier(problem, clock, hours)
     async with MemoryDatabase(problem.script) as database:

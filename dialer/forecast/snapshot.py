@@ -10,6 +10,9 @@ from dialer.hours import HolidayProvider, Hours
 from dialer.hours_format import from_json
 from dialer.model import Agent, CampaignId
 from dialer.plans import hours_from
+from dialer.rules.changes_format import from_json as changes_from
+from dialer.rules.pack import current_pack
+from dialer.rules.rule_set import Changes, RuleSet
 from dialer.states import CampaignStatus, MemberState
 from retries.outcome import Outcome
 from rotation.caller import CallerId, Limits
@@ -38,6 +41,7 @@ class Member(NamedTuple):
     last_number_id: int | None
     last_outcome: str | None
     open_call: OpenCall | None = None
+    recent: tuple[int, ...] = ()  # slots of the calls that caps still count, by any campaign
 
 
 class Number(NamedTuple):
@@ -95,6 +99,7 @@ class Setup:
     numbers: Sequence[Number]
     calls_per_second: float  # of the account; 0: no limit
     account_calls: int  # at once; 0: no limit
+    rules_body: str | None = None  # the rules in force, as stored; None: as they are delivered
 
     @property
     def lines(self) -> int:
@@ -108,8 +113,16 @@ class Setup:
         return Limits(self.campaign.spam_threshold, self.campaign.max_calls_per_day)
 
     def hours(self, holidays: HolidayProvider) -> Hours:
-        """When calls may be made."""
+        """When calls may be made, by the schedule alone."""
         return hours_from(self.schedule_body, holidays)
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules in force where callees are."""
+        changes = Changes()
+        if self.rules_body is not None:
+            changes = changes_from(json.loads(self.rules_body)["changes"])
+        return RuleSet(current_pack(), changes)
 
     def zone(self, default: str) -> str:
         """The zone operators think in: the schedule's, if there is one."""
@@ -131,6 +144,8 @@ class Snapshot:
     members: Sequence[Member]
     under_way: int  # members in a call, counted as still to be called
     listed: int  # members who will not be called: their number is on the do-not-call list
+    nowhere: int  # members who will not be called: nobody knows their zone
+    shut_out: int  # members who will not be called: the rules close where they are for good
     done: Mapping[str, int]  # members by final state
     history: Sequence[PastCall]
     neighbours: Sequence[tuple[str, int]]  # other active campaigns, and numbers they share

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from dialer.forecast.problem import MS, Allowance, Problem
 from dialer.forecast.scale import open_time
-from dialer.holiday_calendars import public_holidays
 from dialer.model import CampaignId
 from dialer.ports import Database, Row
 from dialer.states import MemberState
@@ -156,9 +155,8 @@ def _use(
     busy = calls[: max(1, round(len(calls) * BUSY_SHARE))]
     if not busy:
         return Use(None, None, 0.0, 0.0)
-    hours = problem.setup.hours(public_holidays)
     until_at = busy[-1]["intent_at"] + 1
-    open_s = max(1.0, open_time(hours, problem.at, until_at) / MS)
+    open_s = max(1.0, open_time(problem.hours, problem.at, until_at) / MS)
     setup, factor = problem.setup, problem.scale.factor
     interval_s = setup.campaign.call_interval_s
     a_second = setup.calls_per_second

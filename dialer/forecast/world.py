@@ -41,6 +41,8 @@ async def furnish(
         schedule_id = await tx.value(
             "add_schedule", name="schedule", body=setup.schedule_body, now=at
         )
+    if setup.rules_body is not None:
+        await tx.value("add_rule_set", body=setup.rules_body, now=at)
     await tx.many("forecast_add_numbers", [_number(problem, each) for each in problem.stand_ins])
     new = replace(
         problem.campaign,
@@ -122,12 +124,36 @@ async def _add_people(tx: Tx, problem: Problem, campaign_id: CampaignId, owner: 
             "number_id": problem.stand_ins[0].id,  # whichever it was, the call is over
             "owner": owner,
             "phone": each.phone,
+            "send_at": 0,  # counted among the recent calls
             **each.open_call._asdict(),
         }
         for each in members
         if each.open_call
     ]
     await tx.many("forecast_add_calls", calls)
+    await tx.many("forecast_add_calls", _recent_calls(problem, campaign_id, owner))
+
+
+def _recent_calls(
+    problem: Problem, campaign_id: CampaignId, owner: DaemonId
+) -> list[dict[str, Any]]:
+    """What people have behind them that caps count, whichever campaign it was."""
+    return [
+        {
+            "id": f"recent{member.id}.{n}",
+            "member_id": member.id,
+            "campaign_id": campaign_id,
+            "number_id": problem.stand_ins[0].id,  # whichever it was, the call is over
+            "owner": owner,
+            "phone": member.phone,
+            "send_at": send_at,
+            "outcome": None,
+            "error_code": None,
+            "duration_s": None,
+        }
+        for member in problem.members
+        for n, send_at in enumerate(member.recent)
+    ]
 
 
 def _open_call_id(member: Member) -> str:

@@ -15,7 +15,7 @@ from dialer.carrier_sim.chance import stream
 from dialer.carrier_sim.faults import Fault
 from dialer.carrier_sim.profiles import PROFILES, SCRIPTED
 from dialer.model import AmdMode, OnMachine
-from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.scenario import REGIONS, Act, Campaign, Deed, Rule, Scenario
 from dialer.simulation.spells import opening_spells
 from dialer.simulation.weather import CheckFault, DiskFault, Stall, WireFault
 from rotation.strategies import Strategy
@@ -75,6 +75,12 @@ RARE_SHARE: Final = 0.2
 #: How often a kind is absent, rare or frequent in a run.
 SWARM: Final = (0.5, 0.25, 0.25)
 
+#: In so many runs some regions have hours or caps of their own, or the campaigns have narrow caps.
+RULED_SHARE: Final = 0.4
+CAPPED_SHARE: Final = 0.25
+#: Caps that a run can live through: everybody has had all their calls within the calm.
+CAPS: Final = ("1/2m", "1/5m", "2/5m")
+
 #: First calls are made within a time like these, in seconds; so deeds are done early, mostly.
 BUSY_S: Final = (30.0, 8.0)
 #: Two daemons may not differ by more than a minute (A5).
@@ -118,6 +124,7 @@ def scenario(seed: int) -> Scenario:
         storm_s=storm_s,
     )
     drawn = _checked(drawn, stream(seed, "check"))
+    drawn = _capped(_ruled(drawn, stream(seed, "rules")), stream(seed, "caps"))
     return shape.choices((_steady, _unsteady, _asleep), (5, 4, 1))[0](drawn)
 
 
@@ -140,6 +147,41 @@ def _checked(drawn: Scenario, rng: Random) -> Scenario:
     )
 
 
+def _ruled(drawn: Scenario, rng: Random) -> Scenario:
+    """With rules of the operator's own, and emergency stops for whole regions."""
+    rules = [
+        Rule(
+            region,
+            hours=opening_spells(rng, drawn.start_at, zone_name),
+            caps=rng.choice(((), (rng.choice(CAPS),))),
+        )
+        for region, zone_name in REGIONS.items()
+        if rng.random() < RULED_SHARE
+    ]
+    stops = [
+        Act(round(at_s, 3), deed, rng.randrange(len(REGIONS)))
+        for deed in (Deed.CLOSE, Deed.REOPEN)
+        for at_s in _moments(rng, drawn.storm_s, rng.choice((0, 0, 1, 2)))
+    ]
+    acts = sorted([*drawn.acts, *stops], key=lambda act: act.at_s)
+    return replace(drawn, rules=[each for each in rules if each.hours or each.caps], acts=acts)
+
+
+def _moments(rng: Random, storm_s: float, count: int) -> list[float]:
+    return [rng.uniform(0.0, rng.choice((storm_s, *BUSY_S))) for _ in range(count)]
+
+
+def _capped(drawn: Scenario, rng: Random) -> Scenario:
+    """With caps per callee that some will not have left behind when the run is over, or without."""
+    if rng.random() >= CAPPED_SHARE:
+        return drawn
+    campaigns = [
+        replace(each, fields={**each.fields, "callee_calls_per_day": rng.choice((1, 2, 3))})
+        for each in drawn.campaigns
+    ]
+    return replace(drawn, campaigns=campaigns)
+
+
 def _steady(drawn: Scenario) -> Scenario:
     """With true clocks and daemons that are awake: what happens when can be judged sharply."""
     acts = [act for act in drawn.acts if act.deed not in (Deed.FREEZE, Deed.JUMP)]
@@ -154,10 +196,12 @@ def _unsteady(drawn: Scenario) -> Scenario:
 def _asleep(drawn: Scenario) -> Scenario:
     """With daemons that fall asleep between their last look and the socket (A4).
 
-    Such a call comes when it comes, so no campaign has hours.
+    Such a call comes when it comes, so no campaign and no region has hours.
     """
+    rules = [replace(rule, hours=None) for rule in drawn.rules if rule.caps]
     campaigns = [replace(campaign, hours=None) for campaign in drawn.campaigns]
-    return replace(drawn, campaigns=campaigns, rates=drawn.rates | {Stall.AT_THE_DOOR.value: 0.25})
+    rates = drawn.rates | {Stall.AT_THE_DOOR.value: 0.25}
+    return replace(drawn, campaigns=campaigns, rules=rules, rates=rates)
 
 
 def _without_stalls(drawn: Scenario) -> dict[str, float]:
@@ -236,7 +280,7 @@ def _fields(rng: Random) -> dict[str, Any]:
         "max_retries": rng.choice((0, 1, 2)),
         "retry_intervals_s": (rng.choice((20, 60, 120)),),
         "completion_timeout_s": rng.choice((0, 5, 30)),
-        # A run is over within hours, and everybody is to be done by then.
+        # A run is over within hours, and most people are to be done by then.
         "callee_calls_per_day": 100,
         "callee_calls_per_week": 100,
     }

@@ -104,8 +104,16 @@ def bounds_of(scenario: Scenario) -> Bounds:
         reaction_ms=max(REACTION_MS, late_ms),
         jitter_ms=travel_ms + apart_ms,
         late_ms=late_ms + round(scenario.patience_s * MS) + apart_ms,
-        finish_by_at=scenario.start_at + round((scenario.storm_s + scenario.calm_s) * MS),
+        claimed_ms=round(_claimed_s(scenario) * MS) + late_ms + apart_ms,
+        finish_by_at=scenario.over_at,
     )
+
+
+def _claimed_s(scenario: Scenario) -> float:
+    """How long after its claim the carrier may accept a call."""
+    settings = scenario.settings
+    slot_s = float(settings["look_ahead_s"]) + scenario.check_s
+    return slot_s + scenario.patience_s + float(settings["accept_bound_s"])
 
 
 def _asleep_s(scenario: Scenario) -> float:

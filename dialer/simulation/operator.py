@@ -11,8 +11,9 @@ from dialer.model import CampaignId
 from dialer.people import Person, Priority
 from dialer.places import place_of
 from dialer.ports import Clock, Database, Row, Tx
+from dialer.rules.rule import Rule as OwnRule
 from dialer.simulation.journal import Journal
-from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.scenario import REGIONS, Act, Campaign, Deed, Rule, Scenario
 from dialer.states import FINAL_MEMBER_STATES, CampaignEvent, CampaignStatus
 from rotation.strategies import Strategy
 
@@ -41,6 +42,7 @@ class Operator:
         self._database = database
         self._clock = clock
         self._journal = journal
+        self._stops: dict[str, str] = {}  # rules that close a region, by it
         #: What was done and what came of it, for whoever judges the run.
         self.log: list[dict[str, Any]] = []
 
@@ -53,6 +55,8 @@ class Operator:
                 await numbers.add(tx, new, now, region=REGION, default_zone=ZONE)
             await contacts.put(tx, [_person(phone) for phone in self._scenario.phones], now)
             await rule_book.switch_off(tx, "US", "windows here are those of the campaigns", now)
+            for rule in self._scenario.rules:
+                await rule_book.add_own(tx, _own(rule), now)
             for campaign in self._scenario.campaigns:
                 await self._create(tx, campaign, now)
         for campaign in self._scenario.campaigns:
@@ -71,6 +75,10 @@ class Operator:
                 await self._write(
                     act.deed, person, lambda tx, now: do_not_call.add(tx, [person], now)
                 )
+            case Deed.CLOSE:
+                await self._close(sorted(REGIONS)[act.on])
+            case Deed.REOPEN:
+                await self._reopen(sorted(REGIONS)[act.on])
             case Deed.DISABLE:
                 phone = scenario.numbers[act.on]
                 await self._write(
@@ -84,7 +92,9 @@ class Operator:
                 raise AssertionError(f"{act.deed} is not an operator's")
 
     async def clear_up(self) -> None:
-        """After the storm: every number may be used, whatever was paused goes on."""
+        """After the storm: every region and number is open, whatever was paused goes on."""
+        for region in sorted(self._stops):
+            await self._reopen(region)
         for phone in self._scenario.numbers:
             await self._enable(phone)
             await self._score(phone, GOOD_SCORE)
@@ -95,6 +105,19 @@ class Operator:
         for row in await self._read("campaign_overview"):
             if row["status"] == CampaignStatus.PAUSED:
                 await self._move(row["name"], CampaignEvent.RESUME)
+
+    async def end_what_caps_put_off(self, until_at: int) -> None:
+        """End campaigns of which all who are left have had their calls until after *until_at*."""
+        for campaign in await self._read("campaign_overview"):
+            if campaign["status"] != CampaignStatus.ACTIVE:
+                continue
+            async with self._database.read() as tx:
+                left = await tx.rows(
+                    "waiting_counts", campaign_id=campaign["id"], now=self._clock.now()
+                )
+            put_off = all(row["put_off"] and not row["due"] for row in left)
+            if left and put_off and min(row["next_at"] for row in left) > until_at:
+                await self._move(campaign["name"], CampaignEvent.COMPLETE)
 
     async def unfinished(self) -> list[str]:
         """What is not over yet: campaigns, members, attempts."""
@@ -155,6 +178,23 @@ class Operator:
 
         await self._write(Deed.ENROL, campaign.name, enrol)
 
+    async def _close(self, region: str) -> None:
+        async def close(tx: Tx, now: int) -> None:
+            stop = rule_book.read_own(
+                region_code=region, check_calendar=_no_calendars, closed=True, note="stop"
+            )
+            self._stops[region] = (await rule_book.add_own(tx, stop, now)).id
+
+        if region not in self._stops:
+            await self._write(Deed.CLOSE, region, close)
+
+    async def _reopen(self, region: str) -> None:
+        rule_id = self._stops.pop(region, None)
+        if rule_id is not None:
+            await self._write(
+                Deed.REOPEN, region, lambda tx, now: rule_book.remove_own(tx, rule_id, now)
+            )
+
     async def _enable(self, phone: str) -> None:
         await self._write(
             Deed.ENABLE, phone, lambda tx, now: numbers.enable(tx, phone, REGION, now)
@@ -187,6 +227,19 @@ class Operator:
         entry = {"deed": str(deed), "asked_at": asked_at, "done_at": self._clock.now(), **facts}
         self.log.append(entry)
         self._journal.note("operator", **entry)
+
+
+def _own(rule: Rule) -> OwnRule:
+    return rule_book.read_own(
+        region_code=rule.region,
+        check_calendar=_no_calendars,
+        hours=rule.hours,
+        caps=rule.caps,
+    )
+
+
+def _no_calendars(code: str) -> None:
+    raise AssertionError(f"no rule here has holidays: {code}")
 
 
 def _person(phone: str) -> Person:

@@ -7,7 +7,7 @@ clocks agree to within a minute (A5), no daemon is frozen for longer than the qu
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Deed(StrEnum):
@@ -22,6 +22,8 @@ class Deed(StrEnum):
     SCORE = "score"
     ENROL = "enrol"  # an operator, more people for a campaign
     BLOCK = "block"  # an operator, somebody onto the do-not-call list
+    CLOSE = "close"  # an operator, a region: nobody there is called
+    REOPEN = "reopen"
     STOP = "stop"  # SIGTERM to a daemon
     KILL = "kill"  # SIGKILL, at a time; most kills come at an effect
     FREEZE = "freeze"  # SIGSTOP for so many seconds
@@ -30,7 +32,10 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One deed, so many seconds into the run; *on* counts campaigns, numbers, people or daemons."""
+    """One deed, so many seconds into the run.
+
+    *on* counts campaigns, numbers, people, daemons or regions.
+    """
 
     at_s: float
     deed: Deed
@@ -48,6 +53,23 @@ class Campaign:
     hours: str | None  # as an operator writes them; None: always open
     zone: str
     fields: Mapping[str, Any]  # of NewCampaign
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A calling rule of the operator's own: hours by the callee's clock, caps, or both."""
+
+    region: str
+    hours: str | None = None
+    caps: Sequence[str] = ()  # as an operator writes them: "2/10m"
+
+
+#: Where the people of a scenario live, as an operator names it, and by which clocks.
+REGIONS: Final[Mapping[str, str]] = {
+    "US-CA": "America/Los_Angeles",
+    "US-CO": "America/Denver",
+    "US-DC": "America/New_York",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,7 @@ class Scenario:
     effects_between_kills: int
     acts: Sequence[Act]
     storm_s: float
+    rules: Sequence[Rule] = ()
 
     @property
     def patience_s(self) -> float:
@@ -83,6 +106,11 @@ class Scenario:
         return (
             float(self.settings["pre_dial_timeout_s"]) if "pre_dial_check" in self.settings else 0
         )
+
+    @property
+    def over_at(self) -> int:
+        """Everything is over by this instant (UTC ms)."""
+        return self.start_at + round((self.storm_s + self.calm_s) * 1000)
 
     @property
     def calm_s(self) -> float:

@@ -127,6 +127,7 @@ class World:
             if self._loop.time() > deadline:
                 return left
             await operator.resume_all()
+            await operator.end_what_caps_put_off(self._scenario.over_at)
             await asyncio.sleep(LOOK_S)
         return []
 

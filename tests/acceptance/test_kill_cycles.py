@@ -59,6 +59,8 @@ def given_lives(stage: Stage, seed: int, *changes: Change, faults: str) -> Lives
         completion_timeout_s=20,
         max_retries=RETRIES,
         retry_intervals_s=(60,),
+        callee_calls_per_day=100,  # whoever is dialed twice must not be saved by that
+        callee_calls_per_week=100,
     )
     stage.carrier("--cps", "1000", "--seed", str(seed), "--profile", TERSE, "--faults", faults)
     return Lives(stage, campaign_id, *changes)

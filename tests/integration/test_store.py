@@ -260,7 +260,7 @@ async def test_data_of_the_first_release_survives_to_the_newest(empty_store: str
         )
     place = "US-DC America/New_York"
     assert kept == [
-        ("+12025550101", "completed", 1, "human", "Ann", "active", place, place, place, 3)
+        ("+12025550101", "completed", 1, "human", "Ann", "active", place, place, "", 3)
     ]
 
 

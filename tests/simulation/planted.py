@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import pytest
 from dialer import claims, counters, folding, limits, permission
 from dialer.audit.report import Violation
 from dialer.batching import Batcher
+from dialer.callees import recent_calls
 from dialer.calls import Calls, CallTimes
 from dialer.carrier_sim.faults import Fault
 from dialer.claims import Claims
@@ -20,16 +22,17 @@ from dialer.launcher import Launcher
 from dialer.leases import Lease
 from dialer.limits import AccountLimits
 from dialer.model import AttemptId, CallEvent, CallFacts, Claim, WaitReason
-from dialer.plans import CampaignPlan
+from dialer.plans import CampaignPlan, Plans, Rules
 from dialer.ports import Doubtful, Order, Placement, Row, Tx
 from dialer.reaper import Reaper
 from dialer.simulation.drawing import EVE
 from dialer.simulation.drawing import scenario as drawn_from
 from dialer.simulation.evidence import violations
 from dialer.simulation.run import run
-from dialer.simulation.scenario import Act, Campaign, Deed, Scenario
+from dialer.simulation.scenario import REGIONS, Act, Campaign, Deed, Rule, Scenario
 from dialer.simulation.weather import DiskFault, Stall
 from dialer.store.queries import Query, load
+from dialer.timezones import zone
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -159,6 +162,56 @@ def asleep(scenario: Scenario) -> Scenario:
     campaigns = [replace(each, hours=None) for each in scenario.campaigns]
     rates = {str(Stall.AT_THE_DOOR): 0.4}
     return replace(scenario, campaigns=campaigns, daemons=2, rates=rates, longest_stall_s=200.0)
+
+
+def placed(scenario: Scenario) -> Scenario:
+    """Short spells of open and closed where people live, and campaigns without hours."""
+    hurry = hurried(scenario)
+    spells = {
+        region: _spells(datetime.fromtimestamp(MONDAY / 1000, zone(name)).hour)
+        for region, name in REGIONS.items()
+    }
+    return replace(
+        hurry,
+        campaigns=[replace(each, hours=None) for each in hurry.campaigns],
+        rules=[Rule(region, hours) for region, hours in spells.items()],
+    )
+
+
+def _spells(hour: int) -> str:
+    """Three minutes open, three minutes closed, for an hour; then open for good."""
+    starts = range(0, 60, 6)
+    spells = [f"{hour}:{start:02}-{hour}:{start + 3:02}" for start in starts]
+    return f"daily {','.join(spells)},{hour + 1}:00-24:00"
+
+
+def stopped(scenario: Scenario) -> Scenario:
+    """One region after the other is closed while all of them are called, and reopened late."""
+    campaigns = _fields(
+        scenario, max_retries=2, retry_intervals_s=(20,), call_interval_s=10.0, max_concurrent=10
+    )
+    return replace(
+        scenario,
+        acts=[Act(10.0 + 5 * n, Deed.CLOSE, n) for n in range(len(REGIONS))],
+        campaigns=[replace(each, hours=None) for each in campaigns],
+        rules=(),
+        rates={},
+        kills=0,
+        storm_s=300.0,
+    )
+
+
+def wanted(scenario: Scenario) -> Scenario:
+    """Every campaign twice, with everybody in it, and one call per callee in any three minutes."""
+    campaigns = [
+        replace(each, name=f"{each.name}, {n}", hours=None, people=range(len(scenario.phones)))
+        for each in _fields(
+            scenario, max_retries=1, retry_intervals_s=(20,), call_interval_s=0.0, max_concurrent=10
+        )
+        for n in (1, 2)
+    ]
+    rules = [Rule(region, caps=("1/3m",)) for region in REGIONS]
+    return replace(scenario, campaigns=campaigns, rules=rules, acts=(), rates={}, kills=0)
 
 
 def full_disk(scenario: Scenario) -> Scenario:
@@ -313,13 +366,13 @@ def do_not_call_not_asked(patch: pytest.MonkeyPatch) -> None:
 
     async def let_pass(*_: Any) -> None: ...
 
-    due = Claims._due
+    line = Claims._in_line
 
     async def unlisted(*about: Any) -> list[Row]:
-        return [{**row, "listed": 0} for row in await due(*about)]
+        return [{**row, "listed": 0} for row in await line(*about)]
 
     patch.setattr(claims, "refuse_listed", let_pass)
-    patch.setattr(Claims, "_due", staticmethod(unlisted))
+    patch.setattr(Claims, "_in_line", staticmethod(unlisted))
 
 
 def retry_not_moved_into_the_window(patch: pytest.MonkeyPatch) -> None:
@@ -382,6 +435,86 @@ def day_of_a_number_in_utc(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(limits, "local_day", lambda zone, at: local_day("UTC", at))
 
 
+def callee_window_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is due is called when it is open for the campaign, wherever they are."""
+    patch.setattr(claims, "outside_window", lambda plan, key, now, times: None)
+    patch.setattr(CampaignPlan, "hours_at", lambda self, key: self.hours)
+
+
+class _Told:
+    """A transaction in which one query has another answer."""
+
+    def __init__(self, tx: Tx, query: str, answer: Callable[[Row], Row]) -> None:
+        self._tx, self._query, self._answer = tx, query, answer
+
+    async def row(self, query: str, **params: Any) -> Row | None:
+        row = await self._tx.row(query, **params)
+        return self._answer(row) if row is not None and query == self._query else row
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+
+def rules_read_at_the_start_alone(patch: pytest.MonkeyPatch) -> None:
+    """A change of the rules is noticed by daemons that start after it."""
+    serve, rules_as_of = Claims._serve, Plans._rules_as_of
+
+    async def as_at_the_start(self: Plans, tx: Tx, row: Row) -> Rules:
+        return self._rules or await rules_as_of(self, tx, row)
+
+    async def content(self: Claims, tx: Tx, request: Any, *about: Any) -> Any:
+        known = request.plan.rules.id
+        told: Any = _Told(tx, "claim_campaign", lambda row: {**row, "rule_set_id": known})
+        return await serve(self, told, request, *about)
+
+    patch.setattr(Plans, "_rules_as_of", as_at_the_start)
+    patch.setattr(Plans, "forget", lambda self: self._known.clear())
+    patch.setattr(Claims, "_serve", content)
+
+
+def callee_caps_per_campaign(patch: pytest.MonkeyPatch) -> None:
+    """Each campaign counts its own calls to a callee."""
+    callable_ = Claims._callable
+    claiming: ContextVar[int] = ContextVar("claiming")
+    _queries(
+        patch, "recent_calls", "m.contact_id, a.send_at", "m.contact_id, m.campaign_id, a.send_at"
+    )
+
+    class Own:
+        """The transaction, with the calls of one campaign."""
+
+        def __init__(self, tx: Tx) -> None:
+            self._tx = tx
+
+        async def rows(self, query: str, **params: Any) -> Sequence[Row]:
+            found = await self._tx.rows(query, **params)
+            return [row for row in found if row["campaign_id"] == claiming.get()]
+
+    async def marked(self: Claims, tx: Tx, plan: CampaignPlan, *about: Any) -> Any:
+        claiming.set(plan.id)
+        return await callable_(self, tx, plan, *about)
+
+    async def own_calls(tx: Tx, *about: Any) -> Any:
+        owned: Any = Own(tx)
+        return await recent_calls(owned, *about)
+
+    patch.setattr(Claims, "_callable", marked)
+    patch.setattr(claims, "recent_calls", own_calls)
+
+
+def callee_caps_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    """Calls to a callee are counted once in a while, and the count is believed until then."""
+    seen: dict[int, Sequence[int]] = {}
+
+    async def stale(tx: Tx, contact_ids: Sequence[int], since_at: int) -> Any:
+        before = {contact_id: seen.get(contact_id, ()) for contact_id in contact_ids}
+        now = await recent_calls(tx, contact_ids, since_at)
+        seen.update({contact_id: now.get(contact_id, ()) for contact_id in contact_ids})
+        return before
+
+    patch.setattr(claims, "recent_calls", stale)
+
+
 BUGS: Final = (
     Planted("place again on doubt", frozenset({"I1", "I2"}), place_again_on_doubt),
     Planted("reconcile too early", frozenset({"I2", "I3", "I5"}), reconcile_too_early, doubtful),
@@ -402,5 +535,11 @@ BUGS: Final = (
     Planted("callee of another campaign", frozenset({"I2"}), callee_of_another_campaign_called_too),
     Planted("calls forgotten at start", frozenset({"I3", "I7", "I20"}), calls_forgotten, mortal),
     Planted("called without a record", frozenset({"I16"}), called_without_a_record, full_disk),
+    Planted("callee window ignored", frozenset({"I4"}), callee_window_ignored, placed),
+    Planted("rules read at the start alone", frozenset({"I4"}), rules_read_at_the_start_alone,
+            stopped),
+    Planted("callee caps per campaign", frozenset({"I6"}), callee_caps_per_campaign, wanted),
+    Planted("callee caps outside the transaction", frozenset({"I6"}),
+            callee_caps_outside_the_transaction, wanted),
     Planted("a number's day in UTC", frozenset({"I6", "I17"}), day_of_a_number_in_utc),
 )  # fmt: skip

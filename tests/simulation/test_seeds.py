@@ -7,7 +7,7 @@ import pytest
 
 from dialer.model import AmdMode
 from dialer.simulation.drawing import scenario
-from dialer.simulation.scenario import Deed
+from dialer.simulation.scenario import REGIONS, Deed
 from dialer.simulation.seeds import SeedResult, try_seed, try_seeds
 from dialer.simulation.weather import KINDS
 
@@ -66,6 +66,15 @@ def test_seeds_differ_in_everything_that_is_drawn() -> None:
         False,
     }
     assert {c.fields["amd"] for each in drawn for c in each.campaigns} == set(AmdMode)
+    assert {rule.region for each in drawn for rule in each.rules} == set(REGIONS)
+    assert {(rule.hours is None, not rule.caps) for each in drawn for rule in each.rules} == {
+        (True, False),
+        (False, True),
+        (False, False),
+    }
+    assert {c.fields["callee_calls_per_day"] for each in drawn for c in each.campaigns} == {
+        1, 2, 3, 100,
+    }  # fmt: skip
 
 
 def test_several_processes_come_to_the_same_results() -> None:

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from dialer.simulation.evidence import judge, violations
 from dialer.simulation.loop import VirtualLoop
 from dialer.simulation.outcome import Outcome
 from dialer.simulation.run import run
-from dialer.simulation.scenario import Act, Deed, Scenario
+from dialer.simulation.scenario import REGIONS, Act, Deed, Rule, Scenario
 from dialer.simulation.sweep import small_campaign
 from dialer.simulation.world import World
 
@@ -91,6 +93,69 @@ def test_daemons_come_back_and_the_campaign_comes_to_its_end(deed: Deed, tmp_pat
 
     assert violations(outcome) == []
     assert outcome.seen["daemon.spawned"] == (1 if deed is Deed.FREEZE else 4)
+
+
+WASHINGTON, DENVER = "+12025550101", "+13035550102"
+
+
+def two_towns(**fields: Any) -> Scenario:
+    """A campaign that calls somebody in Washington and somebody in Denver, one after the other."""
+    small = small_campaign()
+    (campaign,) = small.campaigns
+    fields = {**campaign.fields, "max_retries": 2, **fields}
+    campaign = replace(campaign, people=(0, 1), fields=fields)
+    return replace(small, phones=(WASHINGTON, DENVER), campaigns=(campaign,))
+
+
+def called(outcome: Outcome, phone: str) -> list[float]:
+    """When somebody was called, in seconds into the run."""
+    return [
+        (event["at"] - outcome.scenario.start_at) / 1000
+        for event in outcome.truth
+        if event["event"] == "accepted" and event["to"] == phone
+    ]
+
+
+def test_nobody_is_called_in_a_region_while_it_is_closed(tmp_path: Path) -> None:
+    assert sorted(REGIONS) == ["US-CA", "US-CO", "US-DC"]
+    acts = [Act(0.0, Deed.CLOSE, 2), Act(500.0, Deed.REOPEN, 2), Act(600.0, Deed.CLOSE, 2)]
+
+    outcome = run(replace(two_towns(), acts=acts, storm_s=700.0), tmp_path)
+
+    assert violations(outcome) == []
+    assert [entry["deed"] for entry in outcome.operator_log if entry["on"] == "US-DC"] == [
+        "close", "reopen", "close", "reopen",
+    ]  # fmt: skip
+    assert min(called(outcome, DENVER)) < 10
+    assert 500 < min(called(outcome, WASHINGTON)) < 570  # a look at the control row later
+
+
+def test_a_region_has_its_own_hours_and_caps(tmp_path: Path) -> None:
+    # The run begins at 15:00 UTC: ten in Washington, eight in Denver.
+    rules = (
+        Rule("US-DC", "daily 10:05-10:06,10:20-24:00"),
+        Rule("US-CO", caps=("1/10m",)),
+    )
+
+    outcome = run(replace(two_towns(), profile="cold_b2b", rules=rules), tmp_path)
+
+    assert violations(outcome) == []
+    assert min(called(outcome, WASHINGTON)) >= 300
+    times = called(outcome, DENVER)
+    assert all(later - earlier > 600 for earlier, later in pairwise(times))
+
+
+def test_a_campaign_whose_people_have_had_their_calls_for_the_day_is_ended(tmp_path: Path) -> None:
+    silent = ("+15005550103",)  # rings and nobody answers
+    drawn = replace(two_towns(callee_calls_per_day=1), phones=silent)
+    campaigns = [replace(each, people=(0,)) for each in drawn.campaigns]
+
+    outcome = run(replace(drawn, campaigns=campaigns), tmp_path)
+
+    assert violations(outcome) == []
+    assert len(called(outcome, *silent)) == 1
+    assert outcome.operator_log[-1]["deed"] == "complete"
+    assert outcome.took_s < 3600
 
 
 def test_a_run_in_which_all_is_busy_without_end_is_told_as_one(

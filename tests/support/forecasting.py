@@ -17,6 +17,7 @@ from dialer.schedules import read
 from dialer.states import CampaignStatus, MemberState
 from dialer.store.direct import empty_script
 from tests.support.engine import NOW
+from tests.support.given import NO_RULES, WASHINGTON
 
 #: Monday to Friday; NOW is a Monday, 15:00.
 OFFICE = "mon-fri 09:00-12:00,13:00-18:00"
@@ -32,12 +33,18 @@ def given_number(number_id: int = 1, **facts: Any) -> Number:
 def given_member(member_id: int, **facts: Any) -> Member:
     """Somebody nobody has called yet."""
     phone = f"+1202{5_550_000 + member_id}"
-    usual = Member(member_id, phone, MemberState.PENDING, 1, NOW - 1, "", 0, 0, 0, None, None)
+    usual = Member(
+        member_id, phone, MemberState.PENDING, 1, NOW - 1, WASHINGTON, 0, 0, 0, None, None
+    )
     return usual._replace(**facts)
 
 
 def given_setup(
-    *, numbers: Sequence[Number] | int = 3, hours: str | None = None, **settings: Any
+    *,
+    numbers: Sequence[Number] | int = 3,
+    hours: str | None = None,
+    rules: str | None = NO_RULES,
+    **settings: Any,
 ) -> Setup:
     """A campaign's setup; *settings* are those of NewCampaign and of the account."""
     pool = [given_number(n) for n in range(1, numbers + 1)] if isinstance(numbers, int) else numbers
@@ -48,7 +55,7 @@ def given_setup(
     body = None if hours is None else json.dumps(to_json(read(zone="UTC", hours=hours)))
     campaign = NewCampaign("Renewals", 1, [(each.id, each.weight) for each in pool], **settings)
     name = None if hours is None else "Office"
-    return Setup(campaign, name, body, pool, **account)
+    return Setup(campaign, name, body, pool, rules_body=rules, **account)
 
 
 def given_snapshot(
@@ -70,6 +77,8 @@ def given_snapshot(
         members=[given_member(n + 1) for n in range(contacts)] if members is None else members,
         under_way=0,
         listed=0,
+        nowhere=0,
+        shut_out=0,
         done={},
         history=history,
         neighbours=(),

@@ -21,6 +21,7 @@ from tests.support.forecasting import (
     RunsHere,
     forecast,
     forecaster_of,
+    given_member,
     given_number,
     given_snapshot,
 )
@@ -52,6 +53,37 @@ def test_a_campaign_without_anybody_to_call_says_where_they_are() -> None:
     )
     assert error.next_step is not None
     assert error.next_step.startswith("dialer contacts import")
+
+
+def test_whoever_can_never_be_called_is_counted_by_why() -> None:
+    empty = replace(given_snapshot(contacts=0), nowhere=7, shut_out=1)
+
+    error = in_the_way(empty)
+
+    assert error is not None
+    assert error.message.endswith(
+        "7 in an unknown zone, 1 where the calling rules are always closed"
+    )
+
+
+def test_a_schedule_that_is_open_only_when_the_rules_are_not_is_named() -> None:
+    night = given_snapshot(hours="daily 02:00-04:00", rules=None)  # 21:00 to 23:00 in Washington
+
+    error = in_the_way(night)
+
+    assert error is not None
+    assert error.message.endswith(
+        "by the calling rules and schedule 'Office' it does not open within 400 days where its"
+        " callees are"
+    )
+    assert error.next_step == "dialer rules list"
+
+
+def test_one_place_that_opens_is_enough() -> None:
+    abroad = given_member(1, window_key="JP Asia/Tokyo")
+    night = given_snapshot(members=[given_member(2), abroad], hours="daily 02:00-04:00", rules=None)
+
+    assert in_the_way(night) is None
 
 
 def test_a_cancelled_campaign_calls_nobody_whoever_is_in_it() -> None:
@@ -172,10 +204,12 @@ def test_a_campaign_that_does_not_dial_is_forecast_as_if_it_did(
 
 
 def test_whoever_is_left_out_or_counted_otherwise_is_told() -> None:
-    words = told(replace(few(), under_way=3, listed=1_200))
+    words = told(replace(few(), under_way=3, listed=1_200, nowhere=5, shut_out=6))
 
     assert "3 calls under way are counted as still to be made" in words
     assert "1,200 contacts on the do-not-call list are left out" in words
+    assert "5 contacts are left out because nobody knows their time zone" in words
+    assert "6 contacts are left out: the rules where they are stay closed" in words
 
 
 def test_campaigns_that_share_the_account_are_named() -> None:

@@ -37,6 +37,8 @@ def test_without_flags_everything_stays_as_it_is() -> None:
         ("MAX_CONCURRENT=20", "max_concurrent", 20),
         ("call_interval=0.5s", "call_interval_s", 0.5),
         ("max_calls_per_day=250", "max_calls_per_day", 250),
+        ("calls_per_callee=1,4", "callee_calls_per_day", 1),
+        ("calls_per_callee=2", "callee_calls_per_week", 2),
         ("max_retries=0", "max_retries", 0),
         ("retries=4", "max_retries", 4),
         ("retry_intervals=30m,2h", "retry_intervals_s", (1800, 7200)),

@@ -16,16 +16,38 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers INT
 #: Contacts that are located with one statement.
 AT_ONCE = 5_000
 
+#: What the first entry follows.
+AUDIT_LOG_ROOT = "0" * 64
 #: An entry of the audit log is what was true when it was written: nobody changes or deletes one.
 SQLITE_APPEND_ONLY = """
 CREATE TRIGGER audit_log_{event} BEFORE {event} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 """
+#: What is put in place of an entry is not updated, as SQLite has it. Which id a new entry gets is
+#: known only when it is there.
+SQLITE_NEXT_ONLY = (
+    f"""CREATE TRIGGER audit_log_INSERT BEFORE INSERT ON audit_log
+    WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
+      OR NEW.previous_hash <>
+         coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), '{AUDIT_LOG_ROOT}')
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    """CREATE TRIGGER audit_log_INSERTED AFTER INSERT ON audit_log
+    WHEN NEW.id < 1 OR NEW.id < (SELECT max(id) FROM audit_log)
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+)
 POSTGRES_APPEND_ONLY = (
     """CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
     """CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     EXECUTE FUNCTION audit_log_append_only()""",
+    f"""CREATE FUNCTION audit_log_next_only() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+    IF NEW.id <= (SELECT coalesce(max(id), 0) FROM audit_log) OR NEW.previous_hash <>
+       coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), '{AUDIT_LOG_ROOT}')
+    THEN RAISE EXCEPTION 'the audit log is append-only'; END IF;
+    RETURN NEW; END $$""",
+    """CREATE TRIGGER audit_log_next_only BEFORE INSERT ON audit_log
+    FOR EACH ROW EXECUTE FUNCTION audit_log_next_only()""",
 )
 
 
@@ -72,6 +94,7 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "sqlite":
         guards = [SQLITE_APPEND_ONLY.format(event=event) for event in ("UPDATE", "DELETE")]
+        guards += SQLITE_NEXT_ONLY
     else:
         guards = list(POSTGRES_APPEND_ONLY)
     for guard in guards:
@@ -97,6 +120,7 @@ def _locate_contacts() -> None:
         sa.text(
             "UPDATE attempts SET window_key ="
             " (SELECT m.window_key FROM members m WHERE m.id = attempts.member_id)"
+            " WHERE closed_at IS NULL"  # by this nothing was decided that is over
         )
     )
 
