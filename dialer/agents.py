@@ -26,7 +26,9 @@ async def add(tx: Tx, name: str, agent: Agent, now: int) -> int:
     agent_id = await tx.value(
         "add_agent", name=name, kind=agent.kind, target=agent.target, options=options, now=now
     )
-    facts = {"id": agent_id, "kind": agent.kind, "target": agent.target}
+    spoken = agent.kind is AgentKind.MESSAGE
+    target = audit_log.length(agent.target) if spoken else agent.target
+    facts = {"id": agent_id, "kind": agent.kind, "target": target}
     after = facts | {"options": _without_secrets(agent.options)}
     await audit_log.record(tx, "agents.add", name, now, after=after)
     return int(agent_id)

@@ -200,7 +200,7 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
         await retention.purge_tonight(database, clock, settings.retention)
 
     kept_for_ever = not settings.retention.days
-    purges = [] if kept_for_ever else [nightly("purge", purge, hour=2, minute=47)]
+    purges = [] if kept_for_ever else [nightly("purge", purge, hour=2, minute=47, at_start=True)]
     jobs = Jobs(clock, [*purges, nightly("maintain", database.maintain, hour=3, minute=17)])
     return App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
 

@@ -47,6 +47,8 @@ MS: Final = 1000
 
 #: Members whose outcome became final are settled in portions of this size.
 SETTLE_BATCH: Final = 200
+#: What an attempt's detail calls the operator's own check; what the check said stands behind it.
+PRE_DIAL_CHECK: Final = "the pre-dial check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,7 @@ class Calls:
             if record.state is not AttemptState.INTENT:
                 continue
             record.advance(AttemptEvent.RELEASE)
-            record.detail = f"never, says the pre-dial check: {why or 'no reason given'}"
+            record.detail = f"never, says {PRE_DIAL_CHECK}: {why or 'no reason given'}"
             record.closed_at, record.calls_back = now, 1
             member = record.member
             if member.follows and member.state is MemberState.DIALING:
@@ -306,7 +308,6 @@ class Calls:
                 attempt=record.id,
                 campaign=record.campaign_id,
                 member=member.id,
-                why=why,
             )
             await note_barred(tx, record.id, record.campaign_id, record.detail, now)
             self._on_change(record.campaign_id)

@@ -44,6 +44,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # zipped ones, and those of old
+#: What every database begins with: https://www.sqlite.org/fileformat.html#magic_header_string
+SQLITE_MAGIC: Final = b"SQLite format 3\0"
+#: The names of a database, its log, its lock and its key differ in these.
+_BESIDE_A_DATABASE: Final = ("", "-wal", "-shm", "-journal", ".daemon", ".key")
 _CHUNK: Final = 1 << 18
 _SAMPLE_LINES: Final = 50
 #: Bytes that are no letters come out of Python's decoders as these.
@@ -395,12 +399,35 @@ def _is_file(file: IO[bytes]) -> bool:
 
 def _check_writable(path: Path) -> None:
     folder = path.parent
+    spare_databases(path)
     if (
         path.is_dir()
         or not folder.is_dir()
         or not os.access(path if path.exists() else folder, os.W_OK)
     ):
         raise UsageError(f"rejected rows cannot be written to {path}; name another file for them")
+
+
+def spare_databases(path: Path) -> None:
+    """Raise UsageError when a list written to *path* would replace a database, or what belongs to
+    one: its log, its lock, its key.
+    """
+    file = path.resolve()
+    for suffix in _BESIDE_A_DATABASE:
+        owner = file.parent / file.name.removesuffix(suffix)
+        if file.name.endswith(suffix) and _is_database(owner):
+            belongs = "is a database" if owner == file else f"belongs to the database {owner.name}"
+            raise UsageError(f"{path} {belongs} and would be lost; name another file")
+
+
+def _is_database(file: Path) -> bool:
+    if not file.is_file():  # to open a pipe would be to wait for it
+        return False
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except OSError:  # what we may not read is no database of ours
+        return False
 
 
 def private(path: str, flags: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from dialer.columns import guarded
-from dialer.csvio import private
+from dialer.csvio import private, spare_databases
 from dialer.errors import UsageError
 
 #: The name that stands for standard output.
@@ -34,11 +34,13 @@ def written(path: Path, *, raw: bool) -> Iterator[IO[str]]:
     """The text file to write; ``-`` is standard output.
 
     It gets its name when the block ends well, so that whoever takes it up finds a whole one, and
-    only its owner may read it. Raises :exc:`UsageError` where nothing can be written.
+    only its owner may read it. Raises :exc:`UsageError` where nothing can be written, and where a
+    database would be lost.
     """
     if path == STDOUT:
         yield sys.stdout
         return
+    spare_databases(path)
     try:
         with _put_in_place(path) as place:
             # With a mark, or spreadsheets would take it for another encoding.

@@ -16,6 +16,7 @@ from typing import Final
 
 from dialer import audit_log
 from dialer.model import AttemptId, CampaignId, InboundCall
+from dialer.phones import parsed
 from dialer.ports import CALLEE, Row, Tx
 from dialer.states import MemberEvent, MemberState, advance_member
 
@@ -23,6 +24,10 @@ from dialer.states import MemberEvent, MemberState, advance_member
 EVERYWHERE: Final = CampaignId(0)
 _ANY_SCOPE: Final = -1
 _NO_LIMIT: Final = 9_000_000_000
+#: Two ways of writing a number agree in its plus and the first digit of its country, and in its
+#: last ones.
+_SAME_BEGIN: Final = 2
+_SAME_END: Final = 8
 _WILD: Final = frozenset("%_\\")  # of LIKE, in one database or the other
 
 
@@ -161,13 +166,28 @@ async def note_inbound(tx: Tx, calls: Sequence[tuple[InboundCall, int]]) -> list
     A call that is reported again is remembered once.
     """
     for call, at in calls:
-        scopes = await _scopes_of_caller(tx, call.from_) if call.from_ is not None else ()
-        if call.from_ is not None and scopes:
-            detail = f"called {call.to}: {call.sid}"
-            if all(row["detail"] != detail for row in await history_of(tx, call.from_)):
-                made = [(call.from_, scope, detail) for scope in scopes]
+        detail = f"called {call.to}: {call.sid}"
+        for phone in await _phones_of_caller(tx, call):
+            if all(row["detail"] != detail for row in await history_of(tx, phone)):
+                made = [(phone, scope, detail) for scope in await _scopes_of_caller(tx, phone)]
                 await _remember(tx, HistoryEvent.INBOUND, made, at)
     return [None] * len(calls)
+
+
+async def _phones_of_caller(tx: Tx, call: InboundCall) -> Sequence[str]:
+    """The numbers by which we know whoever calls: networks show some otherwise than they are
+    called, as in +52 1 55… for +52 55….
+
+    One that is no contact's may be that of somebody who was called from the number they call now.
+    """
+    if call.from_ is None:
+        return []
+    phone = parsed(call.from_, None) or call.from_
+    if await tx.row("contact_by_phone", phone=phone) is not None:
+        return [phone]
+    alike = f"{phone[:_SAME_BEGIN]}%{phone[-_SAME_END:]}"
+    called = await tx.rows("called_alike", number=call.to, alike=alike)
+    return [phone, *(row["phone"] for row in called if row["phone"] != phone)]
 
 
 async def _scopes_of_caller(tx: Tx, phone: str) -> Sequence[CampaignId | None]:
@@ -177,11 +197,15 @@ async def _scopes_of_caller(tx: Tx, phone: str) -> Sequence[CampaignId | None]:
 
 
 async def opt_out_caller(tx: Tx, calls: Sequence[tuple[InboundCall, int]]) -> list[None]:
-    """List whoever calls one of our numbers everywhere, by their own word at the instant given."""
+    """List whoever calls one of our numbers everywhere, by their own word at the instant given.
+
+    They are listed under the number that is shown and under the one they were called by.
+    """
     for call, at in calls:
-        if call.from_ is not None:
+        phones = await _phones_of_caller(tx, call)
+        if phones:
             note = f"asked for it in a call to {call.to}"
-            await add(tx, [call.from_], at, source=Source.CALLEE, note=note)
+            await add(tx, phones, at, source=Source.CALLEE, note=note)
     return [None] * len(calls)
 
 

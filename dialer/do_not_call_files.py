@@ -118,13 +118,13 @@ class EntriesImport:
         sorted_out: Iterator[EntriesPortion] = portions(
             self._order.table, Entry, self._read, size=PORTION
         )
-        scope = self._order.scope or None
+        scope, column = self._order.scope or None, self._order.columns.phone_column
         await self._record("dnc.import", {"region": self._order.region, "campaign_id": scope})
         for found in sorted_out:
             async with self._database.write() as tx:
                 now = self._clock.now()
                 await tx.value("hold_contacts")
-                portion = await keep_out(tx, self._erased, found, self._order.columns.phone_column)
+                portion = await keep_out(tx, self._erased, found, column, self._order.region)
                 done = await do_not_call.put(tx, portion.taken, now, source=Source.FILE)
             self._count(portion, done)
             for row, fault in portion.rejected:

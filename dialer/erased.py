@@ -16,6 +16,7 @@ from dialer.csvio import Rejection, TableRow
 from dialer.errors import WrongStateError
 from dialer.intake import Portion
 from dialer.people import Fault, RowFault
+from dialer.phones import readings
 from dialer.ports import Tx
 
 #: What stands in place of an erased number; no number begins like it, so none of it is dialed.
@@ -66,12 +67,16 @@ class ErasedPhones:
     def __init__(self, key: Callable[[], PhoneKey]) -> None:
         self._key = key
 
+    async def any(self, tx: Tx) -> bool:
+        """Whether anybody was erased so far."""
+        return await tx.value("any_erased") is not None
+
     async def among(self, tx: Tx, phones: Iterable[str]) -> frozenset[str]:
         """Those of E.164 *phones* that were erased.
 
         Raises WrongStateError when they were hashed under another key.
         """
-        if await tx.value("any_erased") is None:
+        if not await self.any(tx):
             return frozenset()
         key = self._key()
         by_hash = {key.hash(phone): phone for phone in phones}
@@ -100,23 +105,28 @@ class ErasedPhones:
 
 
 async def keep_out(
-    tx: Tx, erased: ErasedPhones | None, portion: Portion[T, R], column: str
+    tx: Tx, erased: ErasedPhones | None, portion: Portion[T, R], column: str, region: str
 ) -> Portion[T, R]:
     """*portion* of a list without those who were erased, whose rows are rejected for it.
 
-    Of such a row its number stays, and nothing that it says: neither what is kept of rejected rows
-    nor their file brings back what was erased. *column* is where the list has its numbers.
+    Of such a row its place in the file stays, and nothing that it says: neither what is kept of
+    rejected rows nor their file brings back what was erased. *column* is where the list has its
+    numbers, *region* where those without a country are.
     """
-    if erased is None:
+    if erased is None or not await erased.any(tx):
         return portion
-    repeated = {f.value for _, f in portion.rejected if f.reason is RowFault.DUPLICATE_IN_FILE}
-    gone = await erased.among(tx, repeated.union(each.phone for each in portion.taken))
+    told = [frozenset[str]().union(*(readings(cell, region) for cell in row.cells))
+            for row, _ in portion.rejected]  # fmt: skip
+    gone = await erased.among(tx, {each.phone for each in portion.taken}.union(*told))
     if not gone:
         return portion
     fault = cast(R, Fault(column, "", RowFault.ERASED))
     rows = list(zip(portion.taken, portion.origins, strict=True))
     rejected = [
-        *(_emptied(row, fault) if f.value in gone else (row, f) for row, f in portion.rejected),
+        *(
+            _emptied(row, fault) if phones & gone else (row, f)
+            for (row, f), phones in zip(portion.rejected, told, strict=True)
+        ),
         *(_emptied(row, fault) for each, row in rows if each.phone in gone),
     ]
     kept = [(each, row) for each, row in rows if each.phone not in gone]

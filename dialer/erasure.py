@@ -5,8 +5,9 @@ empties what else was known of its contact, fails the members that wait for a ca
 keyed hash (:mod:`dialer.erased`). From then on nobody calls the number or brings it in. The
 pseudonym is on the do-not-call list, so that whatever may ever queue such a member again, its
 claim fails. Then every text in which the number may have been written is looked through, and at
-last the store wipes what deleted rows leave behind. Each step may be repeated without harm: an
-erasure that was cut short is finished by asking for it again.
+last the store wipes what deleted rows leave behind. Names, and whatever else would mean another
+thing if it were changed, are told of instead. Each step may be repeated without harm: an erasure
+that was cut short is finished by asking for it again.
 """
 
 import json
@@ -17,25 +18,32 @@ from itertools import count, islice
 from typing import Any, Final
 
 from dialer import audit_log
+from dialer.calls import PRE_DIAL_CHECK
 from dialer.do_not_call import EVERYWHERE, Source
 from dialer.erased import PhoneKey, check_mark
 from dialer.errors import WrongStateError
+from dialer.masking import MARKS, MOST_MARKS, WIDE_MARKS
 from dialer.phones import country_and_rest
 from dialer.ports import Clock, Database, Row, Tx
 
 #: Stands where a number was mentioned.
 GONE: Final = "[erased]"
-#: What people and spreadsheets put between the digits of a number. Nothing that JSON is made of.
-_MARKS: Final = r" \t()/.\-"
-_WIDE_MARKS: Final = r"\u00a0\u2010-\u2015\u2212"
-_BETWEEN: Final = rf"[{_MARKS}{_WIDE_MARKS}]{{0,3}}"
-_BETWEEN_BYTES: Final = rf"(?:[{_MARKS}]|\xc2\xa0|\xe2\x80[\x90-\x95]){{0,3}}"
+_BETWEEN: Final = rf"[{MARKS}{WIDE_MARKS}]{{0,{MOST_MARKS}}}"
+#: The same in UTF-8, byte by byte.
+_WIDE_BYTES: Final = r"\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x95\xaf]|\xe2\x88\x92"
+_BETWEEN_BYTES: Final = rf"(?:[{MARKS}]|{_WIDE_BYTES}){{0,{MOST_MARKS}}}"
 #: National numbers as short as this may be a part of somebody else's.
 _SHORT: Final = 8
 #: Texts changed in one transaction.
 _PORTION: Final = 200
+#: So often texts are looked through while others write the number into them.
+_ROUNDS: Final = 5
+#: Of what the pre-dial check answered, so much is ours; the rest is in an operator's own words.
+_CHECKED: Final = re.compile(rf"(.*?{PRE_DIAL_CHECK}).*", re.DOTALL)
 #: The texts that are looked through, and the queries that change them.
 _DETAIL: Final = "attempt_detail"
+_CALENDAR: Final = "calendar_labels"
+_RULES: Final = "rule_notes"
 _MENDS: Final[Mapping[str, str]] = {
     "contact_name": "mend_contact_name",
     "contact_email": "mend_contact_email",
@@ -45,8 +53,13 @@ _MENDS: Final[Mapping[str, str]] = {
     "dnc_detail": "mend_dnc_detail",
     "import_value": "mend_import_value",
     "import_name": "mend_import_name",
+    "import_column": "mend_import_column",
+    "import_mapping": "mend_import_mapping",
     "campaign_notes": "mend_campaign_notes",
     "campaign_reason": "mend_campaign_reason",
+    "campaign_wait": "mend_campaign_wait",
+    _CALENDAR: "mend_calendar_labels",
+    _RULES: "mend_rule_notes",
     _DETAIL: "mend_attempt_detail",
 }
 #: The action in the audit log.
@@ -77,18 +90,37 @@ class Wiped:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A text that holds the number and is not ours to change, as in ``campaign 1's name``."""
+
+    kind: str
+    id: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}'s {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """What an erasure has done."""
 
     pseudonym: str
     found: Found
     mentions: int
+    kept: Sequence[Kept]
+    alike: bool  # a number that stays has its digits: a caller id of ours, or somebody else's
     wiped: Wiped
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left in the database."""
-        return self.wiped.compacted and not self.wiped.remains
+        """Whether nothing of the person is left in the database."""
+        return not self.kept and self.wiped.compacted and not self.traces
+
+    @property
+    def traces(self) -> Sequence[str]:
+        """Files that hold the number where nothing that is stored explains it."""
+        return () if self.kept or self.alike else self.wiped.remains
 
 
 #: Wipes the store of what matches a pattern.
@@ -96,7 +128,12 @@ Wipe = Callable[[re.Pattern[bytes]], Awaitable[Wiped]]
 
 
 async def look(tx: Tx, phone: str, key: PhoneKey | None) -> Found:
-    """What an erasure of E.164 *phone* would find; without a *key* nobody was erased so far."""
+    """What an erasure of E.164 *phone* would find; without a *key* nobody was erased so far.
+
+    Raises WrongStateError when earlier erasures were made under another key.
+    """
+    if key is not None and await tx.value("any_erased") is not None:
+        check_mark(key, [row["hash"] for row in await _hashes(tx, key.mark)])
     attempts = await tx.rows("hold_attempts_at", phone=phone)
     members = await tx.rows("hold_members_of", phone=phone)
     return Found(
@@ -120,7 +157,9 @@ async def erase(database: Database, clock: Clock, phone: str, key: PhoneKey, wip
     async with database.write() as tx:
         pseudonym, found = await _replace(tx, phone, key, clock.now())
     mentions = await _mend_mentions(database, phone)
-    return Erased(pseudonym, found, mentions, await wipe(Mention(phone).in_bytes))
+    kept = await _kept(database, phone)
+    alike = await _alike(database, phone)
+    return Erased(pseudonym, found, mentions, kept, alike, await wipe(Mention(phone).in_bytes))
 
 
 class Mention:
@@ -128,14 +167,20 @@ class Mention:
 
     def __init__(self, phone: str) -> None:
         country, rest = country_and_rest(phone)
-        self._text: Final = re.compile(_written(country, rest, _BETWEEN))
+        # In one piece it is found inside of other digits, too: in a file, where a field may begin
+        # as another one ends, nobody could tell the difference.
+        self.plain: Final = country + rest if len(rest) <= _SHORT else rest
+        self._text: Final = re.compile(f"{_written(country, rest, _BETWEEN)}|{self.plain}")
         #: For a first look by LIKE: the digits in their order.
         self.like: Final = f"%{'%'.join(rest)}%"
-        #: For files, in which a field may begin where another one ends.
-        plain = country + rest if len(rest) <= _SHORT else rest
+        #: For files.
         self.in_bytes: Final = re.compile(
-            f"{_written(country, rest, _BETWEEN_BYTES)}|{plain}".encode()
+            f"{_written(country, rest, _BETWEEN_BYTES)}|{self.plain}".encode("latin-1")
         )
+
+    def __call__(self, text: str) -> bool:
+        """Whether *text* has the number."""
+        return self._text.search(text) is not None
 
     def replaced(self, text: str) -> str:
         """*text* without the number."""
@@ -143,18 +188,18 @@ class Mention:
 
 
 def _written(country: str, rest: str, between: str) -> str:
-    """The pattern of a number: its country, if that is told, a zero before the area, the rest."""
-    apart = range(4 if len(rest) <= _SHORT else 1)
-    alone = "".join(rf"(?<!\d{f'[{_MARKS}]' * width})" for width in apart)
-    prefix = rf"(?:(?:\+|00)?\(?{between.join(country)}{between})?(?:0{between})?"
-    return rf"{alone}\+?\(?{prefix}{between.join(rest)}(?!\d)"
+    """The pattern of a number: its country, if that is told, or the trunk prefix before the area,
+    0 in most countries and 8 in Russia and around it; the rest.
+    """
+    apart = range(MOST_MARKS + 1 if len(rest) <= _SHORT else 1)
+    alone = "".join(rf"(?<!\d{f'[{MARKS}]' * width})" for width in apart)
+    abroad = rf"(?:(?:\+|00|011{between})?\(?{between.join(country)}{between})?"
+    return rf"{alone}\+?\(?{abroad}(?:[08]{between})?{between.join(rest)}(?!\d)"
 
 
 async def _replace(tx: Tx, phone: str, key: PhoneKey, now: int) -> tuple[str, Found]:
     """Put a pseudonym in place of the number; all of it happens, or nothing."""
     await tx.value("hold_contacts")
-    if await tx.value("any_erased") is not None:
-        check_mark(key, [row["hash"] for row in await _hashes(tx, key.mark)])
     mention = Mention(phone)
     attempts = await tx.rows("hold_attempts_at", phone=phone)
     found = await look(tx, phone, key)
@@ -165,7 +210,7 @@ async def _replace(tx: Tx, phone: str, key: PhoneKey, now: int) -> tuple[str, Fo
         "erase_attempts",
         [
             {"id": row["id"], "pseudonym": pseudonym,
-             "detail": row["detail"] and mention.replaced(row["detail"])}
+             "detail": row["detail"] and mention.replaced(_ours(row["detail"]))}
             for row in attempts
         ],
     )  # fmt: skip
@@ -216,22 +261,84 @@ async def _hashes(tx: Tx, one: str) -> Sequence[Row]:
     return await tx.rows("erased_among", hashes=json.dumps([one]))
 
 
+def _ours(detail: str) -> str:
+    """What stays of an attempt's detail: what an operator's own check says may tell of a person."""
+    return _CHECKED.sub(r"\1", detail)
+
+
 async def _mend_mentions(database: Database, phone: str) -> int:
-    """Take the number out of every text; returns how many texts held it."""
-    mention = Mention(phone)
+    """Take the number out of every text; returns how many texts held it.
+
+    A text that somebody else changes meanwhile is looked at again.
+    """
+    held = set[tuple[Any, ...]]()
+    for _ in range(_ROUNDS):
+        changes = await _mentions(database, Mention(phone))
+        if not changes:
+            break
+        held.update((what, change["id"], change.get("part")) for what, change in changes)
+        for portion in _portions(changes):
+            async with database.write() as tx:
+                for what in dict.fromkeys(what for what, _ in portion):
+                    await tx.many(_MENDS[what], [change for of, change in portion if of == what])
+    return len(held)
+
+
+async def _mentions(database: Database, mention: Mention) -> list[tuple[str, dict[str, Any]]]:
+    """Every text that has the number and may be changed: what it is, its key, it without."""
     async with database.read() as tx:
         rows = await tx.rows("mentions", digits=mention.like)
         details = await tx.rows("mentions_in_attempts", digits=mention.like)
-    changes = [
+    return [
         (what, {**keys, "said": said, "mended": mended})
         for what, keys, said in [*map(_text, rows), *map(_detail, details)]
-        if (mended := mention.replaced(said)) != said
+        if (mended := _mended(what, said, mention)) != said
     ]
-    for portion in _portions(changes):
-        async with database.write() as tx:
-            for what in dict.fromkeys(what for what, _ in portion):
-                await tx.many(_MENDS[what], [change for of, change in portion if of == what])
-    return len(changes)
+
+
+async def _kept(database: Database, phone: str) -> Sequence[Kept]:
+    """Every text that still has the number, be it not ours to change or changed all the time."""
+    mention = Mention(phone)
+    async with database.read() as tx:
+        rows = await tx.rows("fixed_mentions", digits=mention.like)
+    fixed = [Kept(row["kind"], str(row["id"]), row["part"]) for row in rows if mention(row["said"])]
+    rest = await _mentions(database, mention)
+    return [*fixed, *(Kept("row", str(keys["id"]), what.replace("_", " ")) for what, keys in rest)]
+
+
+async def _alike(database: Database, phone: str) -> bool:
+    """Whether a number that stays, our own caller id or somebody else's, has the same digits."""
+    async with database.read() as tx:
+        return await tx.value("number_with", digits=f"%{Mention(phone).plain}%") is not None
+
+
+def _mended(what: str, said: str, mention: Mention) -> str:
+    """A text without the number; of rules and calendars their notes and labels alone."""
+    if what not in _INSIDE:
+        return mention.replaced(said)
+    body = json.loads(said)
+    places = [(holder, key) for holder, key in _INSIDE[what](body) if mention(holder[key])]
+    for holder, key in places:
+        holder[key] = mention.replaced(holder[key])
+    return json.dumps(body) if places else said
+
+
+def _notes(body: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str]]:
+    """Where a stored rule set has an operator's words."""
+    changes = body.get("changes", {})
+    yield from ((rule, "note") for rule in changes.get("own", ()))
+    yield from ((changes["off"], rule_id) for rule_id in changes.get("off", ()))
+
+
+def _labels(body: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str]]:
+    """Where a stored calendar has them."""
+    yield from ((body["days"], day) for day in body.get("days", ()))
+
+
+_INSIDE: Final[Mapping[str, Callable[[Any], Iterator[tuple[dict[str, str], str]]]]] = {
+    _RULES: _notes,
+    _CALENDAR: _labels,
+}
 
 
 def _text(row: Row) -> tuple[str, dict[str, Any], str]:

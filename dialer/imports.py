@@ -132,14 +132,14 @@ class Import:
 
     async def _take(self, portion: PeoplePortion) -> tuple[PeoplePortion, Changes, int]:
         """Store what may be stored of a portion, or only see what storing it would do."""
-        column = self._order.columns.phone_column
+        column, region = self._order.columns.phone_column, self._order.region
         if self._order.dry_run:
             async with self._database.read() as tx:
-                portion = await keep_out(tx, self._erased, portion, column)
+                portion = await keep_out(tx, self._erased, portion, column, region)
                 return portion, *await self._preview(tx, portion.taken)
         async with self._database.write() as tx:
             await tx.value("hold_contacts")
-            portion = await keep_out(tx, self._erased, portion, column)
+            portion = await keep_out(tx, self._erased, portion, column, region)
             return portion, *await self._store(tx, portion)
 
     async def _preview(self, tx: Tx, people: Sequence[Person]) -> tuple[Changes, int]:

@@ -8,7 +8,8 @@ only ever a question whether something is due, and a missed one is run once, not
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import structlog
 from apscheduler.triggers.base import BaseTrigger
@@ -19,7 +20,9 @@ from dialer.ports import Clock
 
 log = structlog.get_logger()
 
-MS = 1000
+MS: Final = 1000
+#: After the start calls come first.
+SOON_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,21 @@ class Job:
     name: str
     trigger: BaseTrigger
     work: Callable[[], Awaitable[object]]
+    at_start: bool = False  # soon after the start, too: nobody knows when it was done last
 
 
-def nightly(name: str, work: Callable[[], Awaitable[object]], *, hour: int, minute: int) -> Job:
-    """A job for a quiet hour, UTC."""
-    return Job(name, CronTrigger(hour=hour, minute=minute, timezone=UTC), work)
+def nightly(
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    *,
+    hour: int,
+    minute: int,
+    at_start: bool = False,
+) -> Job:
+    """A job for a quiet hour, UTC; *at_start* is for one that must be done, daemon at night or
+    not.
+    """
+    return Job(name, CronTrigger(hour=hour, minute=minute, timezone=UTC), work, at_start)
 
 
 class Jobs:
@@ -42,7 +55,12 @@ class Jobs:
     def __init__(self, clock: Clock, jobs: Sequence[Job]) -> None:
         self._clock = clock
         now = self._now()
-        self._next = {job.name: (job.trigger.get_next_fire_time(None, now), job) for job in jobs}
+        soon = now + timedelta(seconds=SOON_S)
+        self._next = {
+            job.name: (min(soon, fire_at) if job.at_start else fire_at, job)
+            for job in jobs
+            if (fire_at := job.trigger.get_next_fire_time(None, now)) is not None
+        }
 
     async def run(self) -> None:
         """Run jobs for ever; one that fails is logged and waits for its next time."""

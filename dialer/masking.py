@@ -8,15 +8,30 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: E.164 allows 15 digits; no number that is called has fewer than 7 with its country.
-_WITH_PLUS: Final = re.compile(r"\+\(?\d(?:[ \u00a0()/.-]{0,2}\d){6,14}(?!\d)")
-#: Without a plus, what has the length of a national number. Dots would take in IP addresses, a
-#: word of letters and digits is none, and a date with dashes is a date.
-_BARE: Final = re.compile(
-    r"(?<![\w.+*])"
-    r"(?!\d{4}-\d{2}-\d{2}(?!\d))(?!(?<=\d{4}-)\d{2}-\d{2}(?!\d))(?!(?<=\d{4}-\d{2}-)\d{2}(?!\d))"
-    r"\(?\d(?:[ \u00a0()/-]{0,2}\d){8,14}(?!\w)"
+#: What people and spreadsheets put between the digits of a number, as the inside of a character
+#: class. Nothing that JSON is made of.
+MARKS: Final = r" \t()/.\-"
+WIDE_MARKS: Final = r"\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2212"
+#: So many marks in a row, as in "555 - (0143".
+MOST_MARKS: Final = 4
+
+_BETWEEN: Final = rf"[{MARKS}{WIDE_MARKS}]{{0,{MOST_MARKS}}}"
+_DAY: Final = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"
+#: What has many digits and is no number: a day, an instant, an address of a computer, a fraction as
+#: computers write it, an id of letters and digits.
+_OTHER: Final = (
+    rf"(?<!\d){_DAY}"
+    r"|(?<!\d)\d{8}(?=T\d{6})"
+    r"|(?:(?<=//)|(?<=@))\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
+    r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?=:\d)"
+    r"|(?<![\d.])\d\.\d{13,}(?![\d.])"
+    r"|(?<![0-9A-Za-z])(?=\d*[A-Za-z])[0-9A-Za-z]{20,}(?![0-9A-Za-z])"
 )
+_DIGITS: Final = re.compile(rf"(?P<other>{_OTHER})|\+?\(?\d(?:{_BETWEEN}(?!{_DAY})\d)*")
+#: No number that is called has fewer digits; E.164 allows 15, and more of them are two numbers or,
+#: without a mark in between, none.
+_FEWEST: Final = 7
+_MOST: Final = 15
 #: Of a number so many digits at least are hidden where it has them, and its last ones are shown.
 _HIDDEN: Final = 4
 _LAST: Final = 3
@@ -26,10 +41,10 @@ _FIRST: Final = 4
 def mask(text: str) -> str:
     """Hide the middle of every phone number in *text*: +15551234567 becomes +1555***567.
 
-    A number may be written with blanks, dashes and brackets, and without its plus; digits that
-    could be one are taken for one.
+    A number may be written with blanks, dashes, dots and brackets, and without its plus; digits
+    that could be one are taken for one.
     """
-    return _BARE.sub(_masked, _WITH_PLUS.sub(_masked, text))
+    return _DIGITS.sub(_masked, text)
 
 
 def masked(value: Any) -> Any:
@@ -46,6 +61,9 @@ def masked(value: Any) -> Any:
 def _masked(found: re.Match[str]) -> str:
     text = found[0]
     digits = "".join(each for each in text if each.isdigit())
+    no_number = len(digits) < _FEWEST or (len(digits) > _MOST and text == digits)
+    if found["other"] is not None or no_number:
+        return text
     shown = max(1, min(_FIRST, len(digits) - _HIDDEN - _LAST))
     plus = "+" if text.startswith("+") else ""
     return f"{plus}{digits[:shown]}***{digits[-_LAST:]}"

@@ -33,6 +33,11 @@ _SCIENTIFIC: Final = re.compile(r"\+?\d+([.,]\d+)?[eE]\+?\d+")
 _FLOAT: Final = re.compile(r"\+?\d{7,}[.,]0{1,2}")
 #: A line and its neighbour, as in 12345/6: two numbers, or one with an extension.
 _TWO_ENDS: Final = re.compile(r"\d{4}\s*/\s*\d{1,2}$")
+#: What separates the cells of a row that could not be read as one.
+_SEPARATED: Final = re.compile(r"[,;|\n\"]")
+_ROUNDED_TO: Final = re.compile(r"(?<=\d{7})[.,]0{1,2}$")
+#: No number that is called has fewer digits with its country, nor without it than four.
+_CALLABLE: Final = re.compile(r"(?:\d\D*){4}")
 _WRITTEN: Final = re.compile(r"\(?\+?[\d \t().\-/\u2010-\u2015\u2212]+")
 
 
@@ -85,6 +90,19 @@ def parsed(text: str, region: str | None) -> str | None:
     except NumberParseException:
         return None
     return _formatted(number) if phonenumbers.is_valid_number(number) else None
+
+
+def readings(text: str, region: str) -> frozenset[str]:
+    """Every number, as E.164, that *text* may be taken for or hold, for whoever must not keep it.
+
+    Unlike :func:`e164` it takes what was rounded, what lost its plus and what has an extension.
+    """
+    found = set[str | None]()
+    for part in filter(_CALLABLE.search, _SEPARATED.split(_bare(text))):
+        whole = _ROUNDED_TO.sub("", part)
+        digits = phonenumbers.normalize_digits_only(whole)
+        found.update((parsed(whole, region), parsed(digits, region), parsed(f"+{digits}", None)))
+    return frozenset(number for number in found if number is not None)
 
 
 def country_and_rest(phone: str) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import ceil
 from typing import Final, TypeAlias
 
 import structlog
 
-from dialer import audit_log
+from dialer import audit_log, rule_book
 from dialer.counters import count_calls
 from dialer.errors import UsageError
 from dialer.ports import Clock, Database, Tx
@@ -73,11 +74,23 @@ def check_days(kind: Kind, days: int) -> None:
         raise UsageError(f"less than {least} days: {why}; 0 keeps for ever")
 
 
+async def in_force(tx: Tx, retention: Retention) -> Retention:
+    """*retention* with calls kept at least as long as a cap of a rule that is on counts them."""
+    if not retention.calls_days:
+        return retention
+    rules = await rule_book.load(tx)
+    on = [rule for rule in rules.rules if rules.is_on(rule)]
+    longest_s = max((cap.period_s for rule in on for cap in rule.caps), default=0)
+    least = ceil(longest_s * MS / DAY_MS)
+    return replace(retention, calls_days=max(retention.calls_days, least))
+
+
 async def overdue(tx: Tx, retention: Retention, now: int) -> Counts:
     """How many rows :func:`purge` would delete."""
+    kept = await in_force(tx, retention)
     return {
         kind: int(await tx.value(_COUNTS[kind], before=now - days * DAY_MS))
-        for kind, days in retention.days.items()
+        for kind, days in kept.days.items()
     }
 
 
@@ -89,17 +102,17 @@ async def purge(database: Database, clock: Clock, retention: Retention) -> Count
     """
     now = clock.now()
     async with database.read() as tx:
-        due = await overdue(tx, retention, now)
+        kept = await in_force(tx, retention)
+        due = await overdue(tx, kept, now)
     if not any(due.values()):
         return due
     async with database.write() as tx:
-        days = {f"{kind}_days": number for kind, number in retention.days.items()}
+        days = {f"{kind}_days": number for kind, number in kept.days.items()}
         await audit_log.record(
             tx, PURGE, "retention", now, before=days, after={str(k): n for k, n in due.items()}
         )
     return {
-        kind: await _WALKS[kind](database, now - days * DAY_MS)
-        for kind, days in retention.days.items()
+        kind: await _WALKS[kind](database, now - days * DAY_MS) for kind, days in kept.days.items()
     }
 
 
@@ -142,26 +155,29 @@ async def _ids(database: Database, query: str, before: int, after: str) -> list[
 
 
 async def _purge_import_rows(database: Database, before: int) -> int:
-    key = ("import_id", "row_number")
-    return await _purge_rows(database, before, "old_import_rows", "purge_import_rows", key)
-
-
-async def _purge_dnc_history(database: Database, before: int) -> int:
-    return await _purge_rows(database, before, "old_dnc_history", "purge_dnc_history", ("id",))
-
-
-async def _purge_rows(
-    database: Database, before: int, find: str, delete: str, key: tuple[str, ...]
-) -> int:
     deleted = 0
     while True:
         async with database.read() as tx:
-            rows = await tx.rows(find, before=before, limit=PORTION)
+            rows = await tx.rows("old_import_rows", before=before, limit=PORTION)
+        if not rows:
+            return deleted
+        keys = [{name: row[name] for name in ("import_id", "row_number")} for row in rows]
+        async with database.write() as tx:
+            await tx.many("purge_import_rows", keys)
+        deleted += len(rows)
+        await asyncio.sleep(REST_S)
+
+
+async def _purge_dnc_history(database: Database, before: int) -> int:
+    deleted, after = 0, 0
+    while True:
+        async with database.read() as tx:
+            rows = await tx.rows("old_dnc_history", before=before, after=after, limit=PORTION)
         if not rows:
             return deleted
         async with database.write() as tx:
-            await tx.many(delete, [{name: row[name] for name in key} for row in rows])
-        deleted += len(rows)
+            await tx.many("purge_dnc_history", [{"id": row["id"]} for row in rows])
+        deleted, after = deleted + len(rows), rows[-1]["id"]
         await asyncio.sleep(REST_S)
 
 

@@ -18,8 +18,9 @@ from typing import Final, TypeAlias, assert_never
 import structlog
 
 from dialer.batching import Batcher
-from dialer.calls import Calls
+from dialer.calls import PRE_DIAL_CHECK, Calls
 from dialer.errors import DialerError, UnreachableError
+from dialer.masking import mask
 from dialer.model import AttemptId, CampaignId, Claim
 from dialer.ports import (
     Clock,
@@ -129,9 +130,9 @@ class Screening:
             claim = heapq.heappop(self._line)[-1]
             rest_until = self._rest_until.get(claim.campaign_id, 0)
             if now < rest_until:
-                self._release(claim, "the pre-dial check rests", rest_until)
+                self._release(claim, f"{PRE_DIAL_CHECK} rests", rest_until)
             elif now > claim.void_at:
-                self._release(claim, "the pre-dial check had no time for it")
+                self._release(claim, f"{PRE_DIAL_CHECK} had no time for it")
             else:
                 self._asked[claim.attempt_id] = claim
                 claims.append(claim)
@@ -192,7 +193,7 @@ class Screening:
                 self._batcher.post(self._calls.barred, [(claim.attempt_id, reason)])
             case Later(until_at=until_at, reason=reason):
                 soonest_at = self._clock.now() + int(SOONEST_S * MS)
-                why = f"put off by the pre-dial check: {reason or 'no reason given'}"
+                why = f"put off by {PRE_DIAL_CHECK}: {reason or 'no reason given'}"
                 self._release(claim, why, max(until_at, soonest_at))
             case _:
                 assert_never(answer)
@@ -217,14 +218,14 @@ class Screening:
             rest_s = min(REST_S * 2.0 ** min(in_a_row - 1, MOST_DOUBLINGS), REST_MAX_S)
             self._rest_until[claim.campaign_id] = now + int(rest_s * MS)
             self._hold(claim.campaign_id, now + int(rest_s * MS), why)
-        self._release(claim, f"the pre-dial check failed: {why}", now + int(ASK_AGAIN_S * MS))
+        self._release(claim, f"{PRE_DIAL_CHECK} failed: {why}", now + int(ASK_AGAIN_S * MS))
 
     def _words(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout_s:g} s"
         if isinstance(error, DialerError):
-            return error.message
-        return f"{type(error).__name__}: {error}"
+            return mask(error.message)
+        return mask(f"{type(error).__name__}: {error}")
 
     def _release(self, claim: Claim, why: str, due_at: int | None = None) -> None:
         self._batcher.post(self._calls.released, [(claim.attempt_id, why, due_at)])

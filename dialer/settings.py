@@ -36,6 +36,10 @@ INCOMING_MESSAGE: Final = (
 )
 
 
+#: A DSN may have a password, the check's address or arguments a token.
+_MAY_HOLD_SECRETS: Final = frozenset({"database", "pre_dial_check"})
+
+
 class Settings(BaseSettings):
     """One deployment's settings."""
 
@@ -193,8 +197,8 @@ class Settings(BaseSettings):
     def _known_check(cls, value: str) -> str:
         try:
             pre_dial.parse(value)
-        except UsageError as error:
-            raise ValueError(error.message) from None
+        except UsageError:  # whose message quotes the value
+            raise ValueError(f"not a check; write {pre_dial.FORMS}") from None
         return value
 
     @field_validator(*(f"retain_{kind}_days" for kind in retention.Kind))
@@ -291,11 +295,17 @@ def load(**flags: Any) -> Settings:
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(close_matches(name, Settings.model_fields))
             raise UsageError(f"unknown setting {name!r}{hint}") from None
-        value = "" if "token" in name or "secret" in name else f" = {first.get('input')!r}"
+        value = "" if _is_secret(name) else f" = {first.get('input')!r}"
         words = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"setting {name} (DIALER_{name.upper()}){value}: {words}") from None
     except ValueError as error:  # a TOML file that cannot be read
         raise UsageError(f"the configuration file cannot be read: {error}") from None
+
+
+def _is_secret(name: str) -> bool:
+    """Whether the setting's value may be, or hold, a secret, which no message quotes."""
+    field = Settings.model_fields.get(name)
+    return field is None or field.annotation is SecretStr or name in _MAY_HOLD_SECRETS
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:

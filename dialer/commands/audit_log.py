@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands.console import counted, emit, iso, moment, one_line, say, table
 
 if TYPE_CHECKING:
     from dialer.audit_log import Entry, Verdict
@@ -55,7 +55,7 @@ def list_(
     table(
         ["id", "at", "by", "action", "subject", "what"],
         [
-            [each.id, moment(each.at), *map(_one_line, _who_and_what(each)), _what(each)]
+            [each.id, moment(each.at), *map(one_line, _who_and_what(each)), _what(each)]
             for each in entries
         ],
     )
@@ -80,7 +80,7 @@ def show(
     if json_:
         emit(_entry_json(entry))
         return
-    say("  ".join([moment(entry.at), *map(_one_line, _who_and_what(entry))]))
+    say("  ".join([moment(entry.at), *map(one_line, _who_and_what(entry))]))
     table(["field", "before", "after"], _changes(entry))
 
 
@@ -138,7 +138,7 @@ def export(
                 return await _write(tx, lines)
 
         count = working(ctx, use_case, create=False)
-    say(f"{_counted(count)}" + (f" in {file}" if file != STDOUT else ""))
+    say(_entries(count) + (f" in {file}" if file != STDOUT else ""))
 
 
 async def _write(tx: "Tx", lines: IO[str]) -> int:
@@ -183,12 +183,12 @@ def _words(verdict: "Verdict", expect: str | None) -> str:
 
     if verdict.broken is None:
         if verdict.expected:
-            return f"{_counted(verdict.entries)}, chain whole, head {verdict.head}"
+            return f"{_entries(verdict.entries)}, chain whole, head {verdict.head}"
         return (
-            f"{_counted(verdict.entries)} that follow one another, but {expect} is none of their"
+            f"{_entries(verdict.entries)} that follow one another, but {expect} is none of their"
             " hashes: entries were cut off, or all were written anew"
         )
-    number, whole = verdict.broken.entry_id, _counted(verdict.entries)
+    number, whole = verdict.broken.entry_id, _entries(verdict.entries)
     match verdict.broken.fault:
         case Fault.CHANGED:
             why = f"entry {number} does not say what it said when it was written"
@@ -216,7 +216,7 @@ def _changes(entry: "Entry") -> list[tuple[str, str, str]]:
     before: Mapping[str, Any] = json.loads(entry.before) or {}
     after: Mapping[str, Any] = json.loads(entry.after) or {}
     return [
-        (_one_line(name), _text(name, before.get(name)), _text(name, after.get(name)))
+        (one_line(name), _text(name, before.get(name)), _text(name, after.get(name)))
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
@@ -227,17 +227,12 @@ def _text(name: str, value: Any) -> str:
         return ""
     if name.endswith("_at") and isinstance(value, int):
         return moment(value)
-    return _one_line(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    """*text* without what would break a line of a table, or command the terminal."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return one_line(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _is_hex(text: str) -> bool:
     return not set(text) - set("0123456789abcdef")
 
 
-def _counted(count: int) -> str:
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+def _entries(count: int) -> str:
+    return counted(count, "entry", "entries")

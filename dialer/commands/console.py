@@ -38,6 +38,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         typer.echo(line.rstrip())
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """As in ``1 day``, ``2 days`` and, with *many* of them, ``1,000 entries``."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def one_line(text: str) -> str:
+    """*text* without what would break a line of a table, or command the terminal."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 def moment(at: int | None) -> str:
     """A stored time as an operator reads it: UTC, to the second; nothing for no time."""
     if at is None:

@@ -26,8 +26,12 @@ def upgrade(ctx: typer.Context, json_: Json = False) -> None:
 
     from dialer.commands.session import settings_of
     from dialer.store import migrate
+    from dialer.store.opening import make_file
 
-    before, after = asyncio.run(migrate.upgrade(settings_of(ctx).database))
+    settings = settings_of(ctx)
+    if not settings.is_postgres:
+        make_file(Path(settings.database))
+    before, after = asyncio.run(migrate.upgrade(settings.database))
     if before != after:
         _record(ctx, "db.upgrade", "database", before={"schema": before}, after={"schema": after})
     if json_:
@@ -95,15 +99,16 @@ def purge(
     from dialer import retention
     from dialer.commands.session import settings_of, working
 
-    kept = settings_of(ctx).retention
+    wanted = settings_of(ctx).retention
 
-    async def use_case(desk: "Desk") -> retention.Counts:
-        if dry_run:
-            async with desk.database.read() as tx:
-                return await retention.overdue(tx, kept, desk.clock.now())
-        return await retention.purge(desk.database, desk.clock, kept)
+    async def use_case(desk: "Desk") -> tuple[retention.Retention, retention.Counts]:
+        async with desk.database.read() as tx:
+            in_force = await retention.in_force(tx, wanted)
+            if dry_run:
+                return in_force, await retention.overdue(tx, in_force, desk.clock.now())
+        return in_force, await retention.purge(desk.database, desk.clock, in_force)
 
-    counts = working(ctx, use_case, create=False)
+    kept, counts = working(ctx, use_case, create=False)
     if json_:
         rows = {kind: {"days": kept.days[kind], "rows": rows} for kind, rows in counts.items()}
         emit({"dry_run": dry_run, "kinds": rows})
@@ -116,6 +121,8 @@ def purge(
         ["what", "days kept", "rows"],
         [(kind.replace("_", " "), kept.days[kind], rows) for kind, rows in counts.items()],
     )
+    if kept != wanted:
+        say(f"a rule's cap looks back so far that calls are kept {kept.calls_days} days")
     say("nothing was deleted" if dry_run else f"{sum(counts.values()):,} rows were deleted")
 
 

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm_typed, emit, iso, moment, say, table
+from dialer.commands.console import (
+    PARTLY,
+    confirm_typed,
+    counted,
+    emit,
+    iso,
+    moment,
+    one_line,
+    say,
+    table,
+)
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -69,7 +79,7 @@ def add(
     if done.present:
         say(f"{_subject(numbers, done.present)} listed for {where} already; nothing was changed")
     if done.members_failed:
-        say(f"{_counted(done.members_failed, 'waiting member')} will get no call because of it")
+        say(f"{counted(done.members_failed, 'waiting member')} will get no call because of it")
     say(f"next:  dialer dnc check {numbers[0]}")
 
 
@@ -124,7 +134,7 @@ def remove(
     if json_:
         emit({"phone": number, "removed": removed, "entries": [_entry_json(row) for row in left]})
         return
-    say(f"{number} is off the list: {_counted(removed, 'entry', 'entries')} removed")
+    say(f"{number} is off the list: {counted(removed, 'entry', 'entries')} removed")
     if left:
         say(f"it is still listed for {_names(left)}")
         say(f"next:  dialer dnc remove {number} --everywhere")
@@ -155,7 +165,7 @@ def clear(
             f"campaign {name!r} has no do-not-call entries of its own",
             next_step="dialer dnc list",
         )
-    entries = _counted(count, "entry", "entries")
+    entries = counted(count, "entry", "entries")
     _confirm(f"Take {entries} of campaign {name!r} off the do-not-call list?", name, yes=yes)
 
     async def use_case(tx: "Tx", now: int) -> int:
@@ -165,7 +175,7 @@ def clear(
     if json_:
         emit({"campaign": name, "removed": removed})
         return
-    say(f"{_counted(removed, 'entry', 'entries')} of campaign {name!r} removed")
+    say(f"{counted(removed, 'entry', 'entries')} of campaign {name!r} removed")
 
 
 @app.command("list", epilog="Example: dialer dnc list --search 'by letter' --json")
@@ -267,7 +277,7 @@ def history(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
         return
     table(
         ["at", "event", "campaign", "detail"],
-        [[moment(row["at"]), row["event"], _where(row), _one_line(row["detail"])] for row in rows],
+        [[moment(row["at"]), row["event"], _where(row), one_line(row["detail"])] for row in rows],
     )
 
 
@@ -354,7 +364,7 @@ def export(
     rows = reading(ctx, use_case)
     with written(file, raw=raw) as sheet:
         count = write_entries(rows, sheet, shown=iso, raw=raw)
-    say(f"{_counted(count, 'entry', 'entries')}" + (f" in {file}" if file != STDOUT else ""))
+    say(f"{counted(count, 'entry', 'entries')}" + (f" in {file}" if file != STDOUT else ""))
 
 
 def _number(ctx: typer.Context, phone: str) -> str:
@@ -404,7 +414,7 @@ def _show_entries(rows: Sequence["Row"]) -> None:
         ["phone", "campaign", "since", "by", "note"],
         [
             [row["phone"], _where(row), moment(row["created_at"]), row["source"],
-             _one_line(row["note"])]
+             one_line(row["note"])]
             for row in rows
         ],
     )  # fmt: skip
@@ -432,14 +442,5 @@ def _names(rows: Sequence["Row"]) -> str:
 
 def _subject(numbers: Sequence[str], count: int) -> str:
     """The one number that was given, or so many of those that were, and what they do: be."""
-    named = numbers[0] if len(numbers) == 1 else _counted(count, "number")
+    named = numbers[0] if len(numbers) == 1 else counted(count, "number")
     return f"{named} {'is' if count == 1 else 'are'}"
-
-
-def _counted(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
-
-
-def _one_line(text: str) -> str:
-    """*text* without what would break a line of a table, or command the terminal."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

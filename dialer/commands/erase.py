@@ -116,7 +116,8 @@ def _show_done(number: str, done: "Erased", *, as_json: bool) -> None:
                 **_facts(done.found),
                 "mentions": done.mentions,
                 "wiped": done.complete,
-                "remains": list(wiped.remains),
+                "kept": [{"kind": k.kind, "id": k.id, "column": k.column} for k in done.kept],
+                "remains": list(done.traces),
                 "elsewhere": list(wiped.elsewhere),
             }
         )
@@ -131,9 +132,15 @@ def _show_done(number: str, done: "Erased", *, as_json: bool) -> None:
     if not wiped.compacted:
         say("the database is too large to be written anew beside a running daemon")
         say(f"next:  stop the daemon, then: dialer erase {number}")
-    elif wiped.remains:
-        say(f"traces are left in {', '.join(wiped.remains)}")
+    elif done.traces:
+        say(f"traces are left in {', '.join(done.traces)}")
         say(f"next:  dialer erase {number}")
+    for each in done.kept:
+        say(f"{each} holds it; {'rename' if each.column == 'name' else 'change'} it")
+    if done.kept:
+        say("next:  see 'What holds it by name' in docs/how-to/privacy.md")
+    elif done.found.own_number:
+        say("what remains is the caller id")
 
 
 def _facts(found: "Found") -> dict[str, Any]:

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm, emit, iso, say, table
+from dialer.commands.console import PARTLY, confirm, counted, emit, iso, say, table
 from dialer.commands.holidays_view import (
     calendar_json,
     changed_json,
-    counted,
     days_json,
     read_source,
     say_added,
@@ -277,16 +276,22 @@ def import_(
     from dialer.commands.session import writing
 
     days, bad_rows = read_source(source, years, encoding)
+    rejected = [
+        {"row": each.number, "column": each.column, "value": each.value, "reason": each.reason}
+        for each in bad_rows
+    ]
+    if not days:
+        if json_:
+            emit({"made": False, "added": 0, "renamed": 0, "rejected": rejected})
+        say_rejected(bad_rows)
+        say(f"{source} has no row that says a day; nothing was changed")
+        raise typer.Exit(PARTLY)
 
     async def use_case(tx: "Tx", now: int) -> tuple[bool, "Changed"]:
         return await calendars.bring_in(tx, into, days, now)
 
     made, changed = writing(ctx, use_case)
     if json_:
-        rejected = [
-            {"row": each.number, "column": each.column, "value": each.value, "reason": each.reason}
-            for each in bad_rows
-        ]
         emit({**changed_json(changed), "made": made, "rejected": rejected})
     else:
         if made:

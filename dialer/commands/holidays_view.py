@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialer.commands.console import iso, say, table
+from dialer.commands.console import counted, iso, say, table
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,14 +23,14 @@ def read_source(
 ) -> tuple[Mapping["date", str], Sequence["BadRow"]]:
     """The days of a country's calendar or of a file, and the rows of it that say none."""
     from dialer.calendar_days import parse_years, read_table
-    from dialer.calendars import like_a_code
     from dialer.csvio import open_table
     from dialer.errors import UsageError
     from dialer.holiday_calendars import named_holidays
 
-    if like_a_code(source) and not Path(source).exists():
+    if _is_code(source):
         if years is None:
-            raise UsageError(f"which years of {source}? Add --years 2026-2028")
+            file = f"; the file is ./{source}" if Path(source).is_file() else ""
+            raise UsageError(f"which years of {source}? Add --years 2026-2028{file}")
         by_year = [named_holidays(source, year) for year in parse_years(years)]
         return {day: name for days in by_year for day, name in days.items()}, ()
     if years is not None:
@@ -38,6 +38,21 @@ def read_source(
     with open_table(Path(source), encoding=encoding) as rows:
         read = read_table(rows)
     return read.days, read.bad_rows
+
+
+def _is_code(source: str) -> bool:
+    """Whether a calendar of the library is meant: a file of its name is written ``./DE``."""
+    from dialer.calendars import like_a_code
+    from dialer.errors import UsageError
+    from dialer.holiday_calendars import check_calendar
+
+    if not like_a_code(source):
+        return False
+    try:
+        check_calendar(source)
+    except UsageError:
+        return not Path(source).is_file()  # what is neither is told of as a code
+    return True
 
 
 def show_month(facts: Mapping[str, Any], found: "Month") -> None:
@@ -139,8 +154,3 @@ def say_rejected(bad_rows: Sequence["BadRow"]) -> None:
         say(f"  row {each.number}, {each.column}: {each.value!r} {each.reason}")
     if len(bad_rows) > ROWS_TOLD:
         say(f"  and {len(bad_rows) - ROWS_TOLD} more; see them all with --json")
-
-
-def counted(number: int, noun: str) -> str:
-    """As in ``1 day`` and ``2 days``."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
@@ -21,6 +21,12 @@ from dialer.pre_dial.sources import Command
 
 EXIT_NEVER: Final = 77
 EXIT_LATER: Final = 75
+#: What a program has said before its end is read this long; a child of it may talk for ever.
+GRACE_S: Final = 0.5
+
+_STDIN: Final = 0
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 #: Our own settings, secrets among them, are none of the program's business.
 _OURS: Final = "DIALER_"
@@ -41,7 +47,9 @@ class CommandCheck:
         self._clock = clock
 
     async def __call__(self, question: PreDialQuestion) -> PreDialAnswer:
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        program, talk = await loop.subprocess_exec(
+            _Talk,
             *self._args,
             stdin=PIPE,
             stdout=PIPE,
@@ -50,14 +58,20 @@ class CommandCheck:
             start_new_session=True,
         )
         try:
-            said, complained = await _exchange(process, question_bytes(question))
-            code = await process.wait()
+            _tell(program, question_bytes(question))
+            await talk.exited.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S):
+                    await talk.silent.wait()
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        return self._answer(code, said, complained)
+            # Of what it has started nothing goes on, answered or not.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(program.get_pid(), signal.SIGKILL)
+            await talk.exited.wait()
+            program.close()
+        code = program.get_returncode()
+        assert code is not None, "it has exited"
+        return self._answer(code, talk.kept[_STDOUT], talk.kept[_STDERR])
 
     def _answer(self, code: int, said: bytes, complained: bytes) -> PreDialAnswer:
         now, words = self._clock.now(), said.decode(errors="replace")
@@ -71,34 +85,38 @@ class CommandCheck:
         return answer_from(said, now) if words.strip() else MayCall()
 
 
-async def _exchange(process: Process, question: bytes) -> tuple[bytes, bytes]:
-    """Hand the question over and read both outputs to their end."""
-    assert process.stdin is not None, "all three are pipes"
-    assert process.stdout is not None
-    assert process.stderr is not None
-    async with asyncio.TaskGroup() as pipes:
-        pipes.create_task(_tell(process.stdin, question))
-        said = pipes.create_task(_read(process.stdout))
-        complained = pipes.create_task(_read(process.stderr))
-    return said.result(), complained.result()
+class _Talk(asyncio.SubprocessProtocol):
+    """What a program says, and when it is over.
+
+    A program may be over while a child that it left behind still holds its outputs, which
+    asyncio's own ``wait()`` would wait for.
+    """
+
+    def __init__(self) -> None:
+        self.kept = {_STDOUT: b"", _STDERR: b""}  # the end of each
+        self.exited = asyncio.Event()
+        self.silent = asyncio.Event()  # nothing more can be said
+        self._open = set(self.kept)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """All of it is read: a program must not wait for us."""
+        self.kept[fd] = (self.kept[fd] + data)[-MAX_BYTES:]
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  as named
+        self._open.discard(fd)
+        if not self._open:
+            self.silent.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
 
 
-async def _tell(stdin: asyncio.StreamWriter, question: bytes) -> None:
+def _tell(program: asyncio.SubprocessTransport, question: bytes) -> None:
     """A program that does not read its question may still know the answer."""
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stdin.write(question)
-        await stdin.drain()
+    stdin = program.get_pipe_transport(_STDIN)
+    assert isinstance(stdin, asyncio.WriteTransport), "all three are pipes"
+    stdin.write(question)
     stdin.close()
-    with suppress(BrokenPipeError, ConnectionResetError):
-        await stdin.wait_closed()
-
-
-async def _read(output: asyncio.StreamReader) -> bytes:
-    """The end of an output, all of which is read: a program must not wait for us."""
-    kept = b""
-    while part := await output.read(MAX_BYTES):
-        kept = (kept + part)[-MAX_BYTES:]
-    return kept
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dialer.errors import UsageError
 COMMAND: Final = "command:"
 ENTRY: Final = "entry:"
 
-_FORMS: Final = "command:/path --flag, https://host/path or entry:NAME"
+FORMS: Final = "command:/path --flag, https://host/path or entry:NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def parse(text: str) -> Source | None:
         return EntryPoint(name)
     if _is_address(text):
         return Address(text)
-    raise UsageError(f"not a check: {text!r}; write {_FORMS}")
+    raise UsageError(f"not a check: {text!r}; write {FORMS}")
 
 
 def _command(text: str) -> Command:
@@ -61,7 +61,7 @@ def _command(text: str) -> Command:
     except ValueError as error:
         raise UsageError(f"not a command: {text!r}: {error}") from None
     if not args:
-        raise UsageError(f"not a check: {text!r}; write {_FORMS}")
+        raise UsageError(f"not a check: {text!r}; write {FORMS}")
     return Command(tuple(args))
 
 

@@ -66,15 +66,14 @@ async def _make(database: str, create: bool, on_create: Callable[[str], None]) -
     from dialer.store import migrate  # heavy, and needed once in a database's life
 
     if "://" not in database:
-        _make_file(Path(database))
+        make_file(Path(database))
     await migrate.upgrade(database)
     on_create(shown(database))
 
 
-def _make_file(path: Path) -> None:
-    """An empty file for its owner alone: it will hold people's phone numbers."""
+def make_file(path: Path) -> None:
+    """An empty file for its owner alone, unless there is one: it will hold people's numbers."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:
         raise UnreachableError(

@@ -1,6 +1,7 @@
 """The key of erased phone numbers: from a setting, or from a file beside the database."""
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,8 @@ from dialer.randomness import secret_bytes
 
 #: HMAC-SHA256 takes as much chance as its hash is long.
 _BYTES: Final = 32
+#: Everybody but the owner and the owner's group, which a secret may be given to.
+_OTHERS: Final = 0o007
 #: A text that is shorter can be found by trying.
 _LEAST_CHARACTERS: Final = 32
 
@@ -57,6 +60,12 @@ def _of_text(text: str, name: str) -> PhoneKey:
 
 def _read(file: Path) -> str:
     try:
+        if stat.S_IMODE(file.stat().st_mode) & _OTHERS:
+            raise UsageError(
+                f"the key in {file} can be read by others: with it and the database they could"
+                " find out who was erased",
+                next_step=f"chmod 600 {file}",
+            )
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the key in {file} cannot be read: {error}") from None

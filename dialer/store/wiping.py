@@ -14,6 +14,7 @@ from typing import Final
 
 import asyncpg
 
+from dialer.csvio import SQLITE_MAGIC
 from dialer.erasure import Wiped
 from dialer.errors import StoreBusyError, StoreError, WrongStateError
 from dialer.store.exclusive import sole_daemon
@@ -21,14 +22,14 @@ from dialer.store.exclusive import sole_daemon
 #: So large a file is written anew in about a second, which a daemon waits for beside its calls.
 BESIDE_CALLS_BYTES: Final = 128 << 20
 #: What lies beside a database and may hold people's numbers, besides databases.
-LISTS: Final = frozenset([".csv", ".tsv", ".txt", ".log", ".json", ".jsonl"])
-_SQLITE: Final = b"SQLite format 3\0"
+LISTS: Final = frozenset([".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".partial"])
 _CHUNK: Final = 1 << 20
-#: The longest a number is when it is written with marks in between.
-_OVERLAP: Final = 128
+#: The longest a number is when it is written with marks in between, of three bytes each.
+_OVERLAP: Final = 512
 #: The tables in which an erasure leaves dead rows.
 _VACUUM: Final = (
-    "VACUUM contacts, members, attempts, dnc, dnc_history, import_rows, imports, campaigns"
+    "VACUUM contacts, members, attempts, dnc, dnc_history, import_rows, imports, campaigns,"
+    " campaign_waits, holiday_calendars, rule_sets"
 )
 
 
@@ -100,7 +101,7 @@ def _may_hold_numbers(file: Path) -> bool:
         return True
     try:
         with file.open("rb") as stream:
-            return stream.read(len(_SQLITE)) == _SQLITE
+            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:
         return False
 

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -47,7 +47,8 @@ async def verdict(database: Database, expect: str | None = None) -> audit_log.Ve
 
 async def forged(database: AnyDatabase, *statements: str) -> None:
     """Do what somebody does who owns the database."""
-    guards = ["DROP TRIGGER audit_log_UPDATE", "DROP TRIGGER audit_log_DELETE"]
+    events = ("UPDATE", "DELETE", "INSERT", "INSERTED")
+    guards = [f"DROP TRIGGER audit_log_{event}" for event in events]
     again: Sequence[str] = ()
     async with database.write() as tx:
         if tx.dialect == "postgres":
@@ -221,15 +222,52 @@ async def test_entries_are_found_by_what_they_say(database: AnyDatabase) -> None
 # -- what cannot be done to it, and what is found when it has been done ----------------------------
 
 
+COPY: Final = (
+    "INTO audit_log SELECT {id}, at, 'bob', action, subject, before, after, {previous}, hash"
+    " FROM audit_log WHERE id = 1"
+)
+NEWEST: Final = "(SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1)"
+
+
 @pytest.mark.parametrize(
-    "statement", ["UPDATE audit_log SET actor = 'bob'", "DELETE FROM audit_log"]
+    "statement",
+    [
+        "UPDATE audit_log SET actor = 'bob'",
+        "DELETE FROM audit_log",
+        *(
+            f"INSERT {COPY.format(id=entry_id, previous=previous)}"
+            for entry_id in (-1, 0, 1, 2, 3)
+            for previous in ("previous_hash", "hash", NEWEST)
+            if (entry_id, previous) != (3, NEWEST)
+        ),
+    ],
 )
 async def test_the_database_refuses_to_change_it(database: AnyDatabase, statement: str) -> None:
     await given_entries(database, 2)
 
-    with pytest.raises(StoreError, match="the audit log is append-only"):
+    with pytest.raises(StoreError, match=r"the audit log is append-only|duplicate key"):
         async with database.write() as tx:
             await write(tx, statement, [()])
+
+    assert (await verdict(database)).entries == 2
+
+
+@pytest.mark.parametrize("entry_id", [1, 2])
+@pytest.mark.parametrize("previous", ["previous_hash", NEWEST])
+async def test_nor_is_an_entry_put_in_place_of_another(
+    database: AnyDatabase, entry_id: int, previous: str
+) -> None:
+    await given_entries(database, 2)
+
+    copy = COPY.format(id=entry_id, previous=previous)
+    changes = {
+        "sqlite": f"INSERT OR REPLACE {copy}",
+        "postgres": f"INSERT {copy} ON CONFLICT (id) DO UPDATE SET actor = 'bob'",
+    }
+
+    with pytest.raises(StoreError, match="the audit log is append-only"):
+        async with database.write() as tx:
+            await write(tx, changes[tx.dialect], [()])
 
     assert (await verdict(database)).entries == 2
 

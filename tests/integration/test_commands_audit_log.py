@@ -277,6 +277,22 @@ def test_an_entry_is_shown_with_what_it_changed(log: Cli) -> None:
     assert as_json["at"].endswith("Z")
 
 
+def test_an_operators_own_words_are_not_in_it(cli: Cli) -> None:
+    said = "Call Ann Quiterare of Elm Street"
+    create = ("campaign", "create", "R", "--number", NUMBER, "--say", said, "--notes", said)
+    cli.here("numbers", "add", NUMBER).ok()
+    cli.here(*create).ok()
+    cli.here("rules", "add", "US-NY", "--closed", "--note", said).ok()
+    cli.here("rules", "remove", "own/1", "--yes").ok()
+
+    log = cli.here("audit-log", "export").ok().out
+
+    assert "Quiterare" not in log
+    assert f'"notes": "{len(said)} characters"' in log
+    assert f'"target": "{len(said)} characters"' in log
+    assert log.count(f'"note": "{len(said)} characters"') == 2
+
+
 def test_what_is_in_a_name_does_not_reach_the_terminal(cli: Cli) -> None:
     cli.here("schedule", "create", "a\n\x1b[31mb", "--hours", HOURS).ok()
     cli.here("numbers", "add", NUMBER, "--name", "a\n\x1b[31mb").ok()
@@ -401,7 +417,7 @@ def test_a_cut_off_end_shows_to_whoever_noted_the_head(log: Cli) -> None:
 def forge(cli: Cli, *statements: str) -> None:
     """Do what somebody does who owns the file."""
     with closing(sqlite3.connect(cli.database)) as connection:
-        for trigger in ("UPDATE", "DELETE"):
+        for trigger in ("UPDATE", "DELETE", "INSERT", "INSERTED"):
             connection.execute(f"DROP TRIGGER audit_log_{trigger}")
         for statement in statements:
             connection.execute(statement)

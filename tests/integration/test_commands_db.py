@@ -1,6 +1,7 @@
 """`dialer db`, as an operator runs it."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +29,7 @@ def test_a_database_is_made_once(cli: Cli) -> None:
 
     assert first.json["before"] is None
     assert again.json["before"] == again.json["after"] == first.json["after"]
+    assert stat.S_IMODE(cli.database.stat().st_mode) == 0o600
 
 
 def test_a_sound_database_passes_every_check(cli: Cli) -> None:

@@ -178,6 +178,37 @@ def test_a_large_file_is_not_written_anew_beside_a_daemon(
     assert traces(story.folder) == {}
 
 
+def test_a_name_that_holds_the_number_is_told_of_once(story: Cli) -> None:
+    named = f"Call {ANN}"
+    story.here("campaign", "create", named, "--number", "+13105550001", "--say", "Hi").ok()
+
+    words = story.here("erase", ANN, "--yes")
+    facts = story.here("erase", ANN, "--yes", "--json")
+
+    assert (words.code, facts.code) == (7, 7)
+    assert "campaign 2's name holds it; rename it" in words.err
+    assert "next:  dialer erase" not in words.err
+    assert "traces are left" not in words.err
+    assert facts.json["kept"][0] == {"kind": "campaign", "id": "2", "column": "name"}
+    with closing(sqlite3.connect(story.database)) as connection, connection:
+        for table in ("campaigns", "agents"):
+            connection.execute(f"UPDATE {table} SET name = 'Renewals' WHERE name LIKE '%2025%'")
+    story.here("erase", ANN, "--yes").ok()
+    assert traces(story.folder) == {}
+
+
+def test_a_caller_id_of_ours_stays_and_nothing_else(story: Cli) -> None:
+    story.here("dnc", "add", "+13105550001").ok()
+
+    words = story.here("erase", "+13105550001", "--yes").ok()
+    facts = story.here("erase", "+13105550001", "--yes", "--json").ok()
+
+    assert "what remains is the caller id" in words.err
+    assert "next:" not in words.err
+    told = [facts.json[name] for name in ("own_number", "wiped", "kept", "remains")]
+    assert told == [True, True, [], []]
+
+
 # -- killed in the middle -------------------------------------------------------------------------
 
 _KILLED = """
@@ -299,17 +330,24 @@ def test_the_key_is_its_owners_and_must_not_be_lost(story: Cli) -> None:
 
     key.unlink()
     lost = [story.here("contacts", "add", BOB), story.here("erase", BOB, "--yes")]
+    key.touch(mode=0o600)
     key.write_text("another key, as long as the one that was made for this")
     other = story.here("contacts", "add", BOB)
+    other_look = story.here("erase", ANN, "--dry-run")
     by_setting = story.set(privacy_key=text.strip()).here("contacts", "add", BOB)
     moved = story.folder.parent / "moved.key"
+    moved.touch(mode=0o600)
     moved.write_text(text)
     by_file = story.set(privacy_key_file=str(moved)).here("contacts", "add", BOB)
+    moved.chmod(0o604)
+    open_to_all = story.set(privacy_key_file=str(moved)).here("contacts", "add", BOB, "--json")
 
     assert [done.code for done in lost] == [2, 2]
     assert "dialer.db.key" in lost[0].err
     assert (other.code, by_setting.code, by_file.code) == (5, 0, 0)
     assert "privacy key is not the one" in other.err
+    assert (other_look.code, other_look.err) == (other.code, other.err)
+    assert (open_to_all.code, open_to_all.error["next"]) == (2, f"chmod 600 {moved}")
 
 
 @pytest.mark.parametrize(
@@ -374,6 +412,19 @@ def test_what_is_kept_too_long_goes_when_it_is_asked_for(story: Cli) -> None:
     assert done == {"dry_run": False, "kinds": {"calls": {"days": 400, "rows": 1}}}
     assert "0 rows were deleted" in again.err
     assert story.here("calls", "list", "--json").ok().json == []
+
+
+def test_calls_stay_as_long_as_a_cap_counts_them_and_it_is_said(story: Cli) -> None:
+    given_call(story, closed_at=1)
+    story.here("rules", "add", "US", "--cap", "300/366d").ok()
+    kept = story.set(retain_calls_days="40")
+
+    dry = kept.here("db", "purge", "--dry-run", "--json").ok().json
+    words = kept.here("db", "purge").ok()
+
+    assert dry["kinds"]["calls"] == {"days": 366, "rows": 1}
+    assert words.out == "calls\t366\t1\n"
+    assert "a rule's cap looks back so far that calls are kept 366 days" in words.err
 
 
 def test_without_settings_nothing_is_purged_and_it_is_said(story: Cli) -> None:

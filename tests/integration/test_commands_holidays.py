@@ -305,6 +305,31 @@ def test_a_file_of_faults_is_told_in_short(cli: Cli, calendar: str) -> None:
     assert "  and 5 more; see them all with --json" in done.err
 
 
+def test_of_a_file_without_a_day_no_calendar_is_made(cli: Cli) -> None:
+    done = bring_in(cli, "date,label\ntomorrow,Eve\n")
+    as_data = bring_in(cli, "date,label\ntomorrow,Eve\n", "--json")
+
+    assert (done.code, as_data.code) == (7, 7)
+    assert done.err.splitlines()[-1].endswith("has no row that says a day; nothing was changed")
+    assert (as_data.json["made"], len(as_data.json["rejected"])) == (False, 1)
+    assert cli.here("holidays", "list", "--json").ok().json == []
+
+
+def test_a_file_of_a_codes_name_does_not_take_its_place(cli: Cli) -> None:
+    (cli.folder / "DE").write_text("date,label\n2026-02-17,Ours\n")
+    (cli.folder / "de-days").write_text("date,label\n2026-02-18,Ours\n")
+
+    code = cli.here("holidays", "import", "DE", "--years", "2026", "--into", "Theirs").ok()
+    file = cli.here("holidays", "import", "./DE", "--into", "Ours", "--json").ok()
+    other = cli.here("holidays", "import", "de-days", "--into", "Ours", "--json").ok()
+    asked = cli.here("holidays", "import", "DE", "--into", "Ours")
+
+    assert "9 days added to 'Theirs'" in code.err
+    assert (file.json["added"], other.json["added"]) == (1, 1)
+    assert asked.code == 2
+    assert "the file is ./DE" in asked.err
+
+
 def test_a_list_may_come_through_a_pipe(cli: Cli) -> None:
     done = cli(
         "holidays", "import", "-", "--into", "LA PSC", "--json",

@@ -31,7 +31,14 @@ from tests.support.given import FIRST_PHONE, given_campaign
 
 LATER = NOW + 60_000
 #: Names that only just come through a file unhurt.
-AWKWARD = ("Plain", 'With "quotes", commas; and\nlines', "=SUM(A1)", "'=guarded", "Ünïcode ☎", "7")
+AWKWARD = (
+    "Plain",
+    'With "quotes", commas; and\nlines',
+    "=SUM(A1)",
+    "'=guarded",
+    "Ünïcode ☎",
+    "7 up",
+)
 
 
 def phone(contact: int) -> str:

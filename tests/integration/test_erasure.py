@@ -1,5 +1,6 @@
 """Erasing a person, on both databases: what goes, what stays, and who is kept out."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from dialer import contacts, do_not_call, erasure
+from dialer.calls import PRE_DIAL_CHECK
 from dialer.columns import match
 from dialer.csvio import RejectedRows, open_table
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts, columns_of
@@ -36,17 +38,32 @@ ERASED_WITH_CONTACT: Final = {
 }  # fmt: skip
 LOOKED_THROUGH: Final = {
     "contacts.name", "contacts.email", "contacts.tags", "contacts.variables", "dnc.note",
-    "dnc_history.detail", "import_rows.value", "imports.file_name", "campaigns.notes",
-    "campaigns.pause_reason", "attempts.detail",
+    "dnc_history.detail", "import_rows.value", "import_rows.column_name", "imports.file_name",
+    "imports.mapping", "campaigns.notes", "campaigns.pause_reason", "campaign_waits.detail",
+    "holiday_calendars.body", "rule_sets.body", "attempts.detail",
 }  # fmt: skip
-#: The operator's own, the carrier's names and the engine's words: no callee is told of in them.
-NOBODYS: Final = re.compile(
-    r"agents\..*|schedules\..*|numbers\..*|rule_sets\..*|holiday_calendars\..*|lanes\..*"
-    r"|daemons\..*|campaign_waits\..*|audit_log\..*|erased_phones\..*|alembic_version\..*"
-    r"|.*\.(id|state|status|outcome|last_outcome|reason|sid|source|verdict|event|news|day)"
-    r"|.*\.(attempt_id|answered_by|digest|mapping|column_name|window_key|place|number_id)"
-    r"|campaigns\.(name|strategy|amd|on_machine|retry_intervals_s|retry_rules|labels)"
-)
+#: Named when they hold the number: they are not ours to change.
+TOLD_OF: Final = {
+    "campaigns.name", "agents.name", "agents.target", "agents.options", "numbers.name",
+    "schedules.name", "schedules.body", "holiday_calendars.name", "rule_sets.body",
+}  # fmt: skip
+#: Our own caller ids, of which it is said that they stay.
+OURS: Final = {"numbers.phone"}
+#: Masked as they are written.
+MASKED: Final = {f"audit_log.{each}" for each in ("actor", "subject", "before", "after")}
+#: Ids, enums, numbers and dates as texts, and names of machines.
+NOBODYS: Final = {
+    "agents.kind", "alembic_version.version_num", "attempts.answered_by", "attempts.day",
+    "attempts.id", "attempts.outcome", "attempts.sid", "attempts.state", "attempts.status",
+    "attempts.window_key", "audit_log.action", "audit_log.hash", "audit_log.previous_hash",
+    "call_events.answered_by", "call_events.attempt_id", "call_events.news", "call_events.sid",
+    "call_events.source", "call_events.status", "call_events.verdict", "campaign_waits.reason",
+    "campaigns.amd", "campaigns.on_machine", "campaigns.retry_intervals_s", "campaigns.retry_rules",
+    "campaigns.status", "campaigns.strategy", "contacts.place", "daemons.name", "dnc.source",
+    "dnc_history.event", "erased_phones.hash", "import_rows.reason", "imports.digest",
+    "lanes.name", "members.attempt_id", "members.last_outcome", "members.reason", "members.state",
+    "members.window_key", "number_days.day", "numbers.spam_source", "numbers.zone",
+}  # fmt: skip
 
 
 @dataclass
@@ -216,6 +233,23 @@ async def test_a_caller_id_of_ours_is_told_of(database: AnyDatabase) -> None:
 
     assert (await look(database, own)).own_number
 
+    async def still_there(pattern: re.Pattern[bytes]) -> Wiped:
+        return Wiped(compacted=True, remains=["dialer.db"])
+
+    done = await erasure.erase(database, SetClock(), own, KEY, still_there)
+    assert (done.complete, done.traces) == (True, ())
+
+
+async def test_somebody_elses_longer_number_is_no_trace(database: AnyDatabase) -> None:
+    async with database.write() as tx:
+        await contacts.put(tx, [Person(f"+44{NATIONAL}")], NOW)
+
+    async def still_there(pattern: re.Pattern[bytes]) -> Wiped:
+        return Wiped(compacted=True, remains=["dialer.db"])
+
+    assert (await erasure.erase(database, SetClock(), ANN, KEY, still_there)).complete
+    assert not (await erasure.erase(database, SetClock(), BOB, KEY, still_there)).complete
+
 
 async def test_looking_changes_nothing(database: AnyDatabase) -> None:
     await given_story(database)
@@ -248,6 +282,138 @@ async def test_the_log_tells_of_an_erasure_without_the_number(database: AnyDatab
     assert (action, subject) == (erasure.ERASE, KEY.pseudonym(ANN))
 
 
+async def test_words_of_the_operators_lose_the_number_and_keep_their_sense(
+    database: AnyDatabase,
+) -> None:
+    await given_story(database)
+    rules = {
+        "pack": "1",
+        "changes": {
+            "own": [{"id": "own/1", "note": f"asked by {ANN}"}, {"id": "own/2", "note": ""}],
+            "off": {"GB": "202\u202f555 0001"}, "on": [], "made": 2,
+        },
+    }  # fmt: skip
+    labels = {"days": {"2026-03-02": f"day of {ANN}", "2026-03-03": "fair"}}
+    async with database.write() as tx:
+        await write(
+            tx,
+            "INSERT INTO rule_sets (id, body, created_at) VALUES (?1, ?2, 0)",
+            [(9, json.dumps(rules))],
+        )
+        await write(
+            tx,
+            "INSERT INTO holiday_calendars (id, name, body, created_at) VALUES (?1, 'ours', ?2, 0)",
+            [(1, json.dumps(labels))],
+        )
+        await write(
+            tx,
+            "INSERT INTO campaign_waits (campaign_id, reason, members, detail, noted_at)"
+            " VALUES (?1, 'pre_dial_check', 1, ?2, 0)",
+            [(1, f"no answer for {ANN}")],
+        )
+        await write(
+            tx,
+            "INSERT INTO imports (id, file_name, digest, mapping, rows_read, started_at)"
+            " VALUES (?1, 'f.csv', 'd', ?2, 1, 0)",
+            [(1, json.dumps({"phone": [ANN]}))],
+        )
+        await write(
+            tx,
+            "INSERT INTO import_rows (import_id, row_number, column_name, value, reason)"
+            " VALUES (?1, 2, ?2, '12', 'invalid_phone')",
+            [(1, ANN)],
+        )
+
+    done = await erase(database)
+
+    assert (done.kept, done.complete) == ([], True)
+    async with database.read() as tx:
+        ((held,),) = await read(tx, "SELECT body FROM rule_sets WHERE id = 9")
+        ((days,),) = await read(tx, "SELECT body FROM holiday_calendars")
+        said = await read(
+            tx,
+            "SELECT w.detail, i.mapping, r.column_name"
+            " FROM campaign_waits w, imports i, import_rows r",
+        )
+    assert json.loads(held)["changes"] == {
+        "own": [{"id": "own/1", "note": "asked by [erased]"}, {"id": "own/2", "note": ""}],
+        "off": {"GB": "[erased]"}, "on": [], "made": 2,
+    }  # fmt: skip
+    assert json.loads(days)["days"] == {"2026-03-02": "day of [erased]", "2026-03-03": "fair"}
+    assert said == [("no answer for [erased]", '{"phone": ["[erased]"]}', "[erased]")]
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("campaigns.name", "campaign 1's name"),
+        ("agents.name", "agent 1's name"),
+        ("agents.target", "agent 1's target"),
+        ("agents.options", "agent 1's options"),
+        ("numbers.name", "number 1's name"),
+        ("schedules.name", "schedule 1's name"),
+        ("schedules.body", "schedule 1's body"),
+        ("holiday_calendars.name", "holiday calendar 1's name"),
+        ("rule_sets.body", "rule set 1's body"),
+    ],
+)
+async def test_what_is_not_ours_to_change_is_told_of(
+    database: AnyDatabase, column: str, told: str
+) -> None:
+    await given_story(database)
+    table, name = column.split(".")
+    async with database.write() as tx:
+        for insert in (
+            "schedules (id, name, body, created_at) VALUES (?1, 's', '{}', 0)",
+            "holiday_calendars (id, name, body, created_at) VALUES (?1, 'c', '{}', 0)",
+        ):
+            await write(tx, f"INSERT INTO {insert}", [(1,)])
+        said = json.dumps({"ring": "(202) 555-0001"})
+        await write(tx, f"UPDATE {table} SET {name} = ?1 WHERE id = ?2", [(said, 1)])
+
+    done = await erase(database)
+    again = await erase(database, now=LATER)
+
+    assert [str(each) for each in done.kept] == [str(each) for each in again.kept] == [told]
+    assert not done.complete
+    assert not again.complete
+
+
+async def test_a_text_that_is_changed_meanwhile_is_looked_at_again(
+    database: AnyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given_story(database)
+    real, changes = erasure._mentions, ["", "again "]
+
+    async def changed_after(database: AnyDatabase, mention: Any) -> Any:
+        found = await real(database, mention)
+        if changes:
+            async with database.write() as tx:
+                await write(
+                    tx, "UPDATE campaigns SET notes = ?1 WHERE id = 1", [(changes.pop() + ANN,)]
+                )
+        return found
+
+    monkeypatch.setattr(erasure, "_mentions", changed_after)
+
+    assert (await erase(database)).complete
+    async with database.read() as tx:
+        assert await read(tx, "SELECT notes FROM campaigns WHERE id = 1") == [("[erased]",)]
+
+
+async def test_what_a_check_said_about_somebody_goes_with_them(database: AnyDatabase) -> None:
+    await given_story(database)
+    said = f"never, says {PRE_DIAL_CHECK}: Ann Rare, 12 Elm St, not {PRE_DIAL_CHECK}"
+    async with database.write() as tx:
+        await write(tx, "UPDATE attempts SET detail = ?1", [(said,)])
+
+    await erase(database)
+
+    async with database.read() as tx:
+        details = await read(tx, "SELECT detail FROM attempts")
+    assert details == [("never, says the pre-dial check",)]
+
+
 async def test_every_text_of_the_schema_is_thought_of(database: AnyDatabase) -> None:
     if database.__class__.__name__ != "SqliteDatabase":
         return  # the schemas are the same
@@ -260,9 +426,7 @@ async def test_every_text_of_the_schema_is_thought_of(database: AnyDatabase) -> 
         )
 
     texts = {name for (name,) in columns}
-    known = ERASED_WITH_CONTACT | LOOKED_THROUGH
-    assert known <= texts
-    assert {name for name in texts - known if not NOBODYS.fullmatch(name)} == set()
+    assert texts == ERASED_WITH_CONTACT | LOOKED_THROUGH | TOLD_OF | OURS | MASKED | NOBODYS
 
 
 # -- kept out --------------------------------------------------------------------------------------
@@ -318,6 +482,36 @@ async def test_an_import_leaves_erased_people_out_and_forgets_them(
     assert "Rare" not in text
     bad = (tmp_path / "people.bad").read_text(encoding="utf-8-sig").splitlines()
     assert bad[1:] == [",,2,phone,erased", ",,4,phone,erased", "X,12,5,phone,invalid_phone"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"Ann Rare,{ANN},Mars/Base",
+        "Ann Rare,202.555.0001,Mars/Base",
+        "Ann Rare,2025550001.0,UTC",
+        "Ann Rare,+1 202 555 0001 x5,UTC",
+        f"Ann Rare,12,{ANN}",
+        f"Ann Rare,{ANN},UTC,more,and more",
+        f'Ann Rare,"{ANN},UTC',
+    ],
+)
+async def test_nor_does_a_row_that_is_rejected_for_something_else(
+    database: AnyDatabase, tmp_path: Path, row: str
+) -> None:
+    await erase(database)
+
+    counts = await import_people(database, tmp_path, f"name,phone,zone\n{row}\n")
+    listed = await import_entries(database, tmp_path, f"note,phone,campaign\n{row}\n")
+
+    assert counted(counts.rejected) == counted(listed.rejected) == {"erased": 1}
+    for text in (
+        await everything(database),
+        (tmp_path / "people.bad").read_text(),
+        (tmp_path / "stop.bad").read_text(),
+    ):
+        assert NATIONAL not in re.sub(r"[^0-9a-zA-Z]", "", text)
+        assert "Rare" not in text
 
 
 async def test_a_do_not_call_list_does_not_bring_them_back(

@@ -140,3 +140,36 @@ async def test_a_caller_who_presses_nine_is_not_called_again(line: Line) -> None
     assert entry["note"] == f"asked for it in a call to {OURS}"
     assert (await member_of(line.daemon.database))["reason"] == "do_not_call"
     assert await line.daemon.take(campaign) == []
+
+
+async def test_who_is_shown_otherwise_than_they_are_called_is_not_called_again(
+    line: Line,
+) -> None:
+    called, shown = "+525512345678", "+5215512345678"
+    campaign = await given_called(line)
+    async with line.daemon.database.write() as tx:
+        await write(tx, "UPDATE contacts SET phone = ?1", [(called,)])
+        await write(tx, "UPDATE attempts SET phone = ?1", [(called,)])
+
+    heard = await line.call("/keypress", Digits="9", From=shown)
+    await line.call(From=shown)
+
+    assert heard == twiml.greeted_opted_out()
+    async with line.daemon.database.read() as tx:
+        assert await do_not_call.holding(tx, called, campaign)
+        assert [row["event"] for row in await do_not_call.history_of(tx, called)] == [
+            "added", "inbound",
+        ]  # fmt: skip
+
+
+async def test_a_caller_nobody_knows_is_known_by_whom_the_number_has_called(line: Line) -> None:
+    campaign = await given_called(line)
+    shown = f"+190{CALLEE[2:]}"
+
+    await line.call("/keypress", Digits="9", From=shown)
+    await line.call("/keypress", Digits="9", From=f"+190{CALLEE[2:-1]}9")
+
+    async with line.daemon.database.read() as tx:
+        everybody = {row["phone"] for row in await do_not_call.everything(tx)}
+        assert await do_not_call.holding(tx, CALLEE, campaign)
+    assert everybody == {shown, CALLEE, f"+190{CALLEE[2:-1]}9"}

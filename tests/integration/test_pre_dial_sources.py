@@ -129,6 +129,25 @@ async def test_a_command_nobody_waits_for_is_killed_with_all_it_started(tmp_path
             await asyncio.sleep(0.01)
 
 
+async def test_a_child_that_a_command_leaves_behind_neither_holds_it_up_nor_goes_on(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / "left"
+    code = (
+        "child = os.fork()\n"
+        "child or time.sleep(600)\n"
+        f"open({str(left)!r}, 'w').write(str(child))\n"
+        "print('sued us')\n"
+        "sys.exit(77)"
+    )
+
+    assert await ask(given_program(tmp_path, code)) == Never("sued us")
+
+    async with asyncio.timeout(WITHIN_S):
+        while _runs(int(left.read_text())):  # noqa: ASYNC110  the dead tell nobody
+            await asyncio.sleep(0.01)
+
+
 def _runs(pid: int) -> bool:
     """Whether a process goes on; one that is only waited for does not."""
     try:

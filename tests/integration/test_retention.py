@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from dialer import retention
+from dialer import do_not_call, retention, rule_book
 from dialer.errors import UsageError
 from dialer.retention import DAY_MS, Kind, Retention
 from dialer.settings import load
@@ -118,6 +118,57 @@ async def test_news_that_is_not_folded_yet_stays(database: AnyDatabase) -> None:
     await purge(database)
 
     assert await ids(database, "SELECT attempt_id FROM call_events") == ["00000000"]
+
+
+async def test_calls_are_kept_for_as_long_as_a_cap_counts_them(database: AnyDatabase) -> None:
+    await given_calls(database, 40, 99, 101, 200)
+    rule = rule_book.read_own(
+        region_code="US", check_calendar=lambda _: None, caps=["9/100d"], note="nine in a hundred"
+    )
+    async with database.write() as tx:
+        await rule_book.add_own(tx, rule, NOW)
+
+    async with database.read() as tx:
+        kept = await retention.in_force(tx, KEEP)
+        for_ever = await retention.in_force(tx, Retention())
+    done = await purge(database)
+
+    assert (kept.calls_days, for_ever.calls_days) == (100, 0)
+    assert done["calls"] == 2
+    assert await ids(database, "SELECT id FROM attempts ORDER BY id") == [
+        attempt_id(number) for number in range(2)
+    ]
+    async with database.write() as tx:
+        await rule_book.remove_own(tx, "own/1", NOW)
+    assert (await purge(database))["calls"] == 2
+
+
+async def test_why_somebody_is_listed_is_known_for_as_long_as_they_are(
+    database: AnyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PORTION", 2)
+    monkeypatch.setattr(retention, "REST_S", 0)
+    campaign = await given_campaign(database, now=NOW, contacts=1)
+    old = days_ago(40)
+    listed, gone = "+12025550101", "+12025550102"
+    async with database.write() as tx:
+        await do_not_call.add(tx, [listed, gone], old)
+        await do_not_call.remove(tx, old, phone=listed)
+        await do_not_call.add(tx, [listed], old + 1)
+        await do_not_call.add(tx, [listed], old + 2, scope=campaign)
+        await do_not_call.remove(tx, old, phone=gone)
+
+    async with database.read() as tx:
+        due = await retention.overdue(tx, KEEP, NOW)
+    done = await purge(database)
+
+    assert done["dnc_history"] == due[Kind.DNC_HISTORY] == 4
+    async with database.read() as tx:
+        history = await do_not_call.history_of(tx, listed)
+        assert [(row["event"], row["campaign_id"], row["at"]) for row in history] == [
+            ("added", None, old + 1), ("added", campaign, old + 2)
+        ]  # fmt: skip
+        assert await do_not_call.history_of(tx, gone) == []
 
 
 async def test_rejected_rows_and_history_go_too(

@@ -259,9 +259,7 @@ async def test_data_of_the_first_release_survives_to_the_newest(empty_store: str
             " JOIN campaigns ca ON ca.id = m.campaign_id JOIN agents g ON g.id = ca.agent_id",
         )
     place = "US-DC America/New_York"
-    assert kept == [
-        ("+12025550101", "completed", 1, "human", "Ann", "active", place, place, "", 3)
-    ]
+    assert kept == [("+12025550101", "completed", 1, "human", "Ann", "active", place, place, "", 3)]
 
 
 FIRST_RELEASE: Final = """

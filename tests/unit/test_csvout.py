@@ -1,8 +1,10 @@
 """Tables as CSV: nothing runs in a spreadsheet, and all of it is read back."""
 
 import csv
+import sqlite3
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.columns import Field, Told
-from dialer.csvio import open_table
+from dialer.csvio import RejectedRows, open_table
 from dialer.csvout import STDOUT, write_table, written
 from dialer.do_not_call_files import columns_of, write_entries
 from dialer.errors import UsageError
@@ -128,3 +130,27 @@ def test_standard_output_is_a_place_too(capsys: pytest.CaptureFixture[str]) -> N
 def test_where_nothing_can_be_written_it_is_said(tmp_path: Path, where: str, why: str) -> None:
     with pytest.raises(UsageError, match=f"cannot be written: {why}"):
         write(tmp_path / where, [])
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".daemon", ".key"])
+def test_no_list_takes_the_place_of_a_database(tmp_path: Path, suffix: str) -> None:
+    database = tmp_path / "dialer.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    (tmp_path / "link").symlink_to(f"dialer.db{suffix}")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.exists()}
+
+    for name in ("link", f"dialer.db{suffix}"):
+        with pytest.raises(UsageError, match=r"database.* would be lost"):
+            write(tmp_path / name, [])
+        with (
+            pytest.raises(UsageError, match=r"database.* would be lost"),
+            RejectedRows(tmp_path / name, ["phone"], ","),
+        ):
+            raise AssertionError("nothing may be written")
+
+    assert {f.name: f.read_bytes() for f in tmp_path.iterdir() if f.exists()} == before
+
+
+def test_a_key_of_no_database_is_a_file_as_any_other(tmp_path: Path) -> None:
+    assert write(tmp_path / "stop.key", [])

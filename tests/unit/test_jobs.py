@@ -10,7 +10,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from structlog.testing import capture_logs
 
 from dialer.errors import StoreBusyError
-from dialer.jobs import Job, Jobs, nightly
+from dialer.jobs import SOON_S, Job, Jobs, nightly
 from tests.support import virtual
 
 DAY_S = 24 * 3600
@@ -63,6 +63,19 @@ def test_a_nightly_job_runs_every_night_at_its_minute() -> None:
     run_for(3, lambda: Jobs(clock, [nightly("maintain", worker.work, hour=3, minute=17)]))
 
     assert worker.done_at == nights(3)
+
+
+def test_one_that_must_be_done_is_done_soon_after_every_start() -> None:
+    clock = LoopClock()
+    worker = Worker(clock)
+    job = nightly("purge", worker.work, hour=3, minute=17, at_start=True)
+
+    run_for(0.5, lambda: Jobs(clock, [job]))
+    run_for(2, lambda: Jobs(clock, [job]))
+
+    start = datetime.fromtimestamp(virtual.EPOCH / 1000, UTC)
+    soon = start + timedelta(seconds=SOON_S)
+    assert worker.done_at == [soon, soon, *nights(2)]
 
 
 def test_a_job_that_fails_is_logged_and_waits_for_its_next_time() -> None:

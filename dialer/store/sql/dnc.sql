@@ -31,6 +31,14 @@ UPDATE members
 -- name: phone_of_attempt$
 SELECT phone FROM attempts WHERE id = :attempt_id;
 
+-- name: called_alike
+-- Whom one of our numbers has called, under a number of this form.
+SELECT DISTINCT a.phone
+  FROM numbers n
+  JOIN attempts a ON a.number_id = n.id
+ WHERE n.phone = :number AND a.phone LIKE :alike AND a.sid IS NOT NULL
+ ORDER BY a.phone;
+
 -- name: listed_callers
 -- The entries that concern somebody who calls us: for everybody, or of a campaign that called them.
 SELECT d.phone, d.campaign_id

@@ -73,7 +73,48 @@ SELECT 'import_name', id, 0, file_name FROM imports WHERE file_name LIKE :digits
 UNION ALL
 SELECT 'campaign_notes', id, 0, notes FROM campaigns WHERE notes LIKE :digits
 UNION ALL
-SELECT 'campaign_reason', id, 0, pause_reason FROM campaigns WHERE pause_reason LIKE :digits;
+SELECT 'campaign_reason', id, 0, pause_reason FROM campaigns WHERE pause_reason LIKE :digits
+UNION ALL
+SELECT 'campaign_wait', campaign_id, 0, detail FROM campaign_waits WHERE detail LIKE :digits
+UNION ALL
+SELECT 'import_column', import_id, row_number, column_name
+  FROM import_rows WHERE column_name LIKE :digits
+UNION ALL
+SELECT 'import_mapping', id, 0, mapping FROM imports WHERE mapping LIKE :digits
+UNION ALL
+SELECT 'calendar_labels', id, 0, body FROM holiday_calendars WHERE body LIKE :digits
+UNION ALL
+SELECT 'rule_notes', id, 0, body FROM rule_sets WHERE body LIKE :digits;
+
+-- name: fixed_mentions
+-- Texts that nobody changes for an operator: things are found by their names, and callees hear or
+-- reach what an agent says.
+SELECT 'campaign' AS kind, id AS id, 'name' AS part, name AS said FROM campaigns WHERE name LIKE :digits
+UNION ALL
+SELECT 'agent', id, 'name', name FROM agents WHERE name LIKE :digits
+UNION ALL
+SELECT 'agent', id, 'target', target FROM agents WHERE target LIKE :digits
+UNION ALL
+SELECT 'agent', id, 'options', options FROM agents WHERE options LIKE :digits
+UNION ALL
+SELECT 'number', id, 'name', name FROM numbers WHERE name LIKE :digits
+UNION ALL
+SELECT 'schedule', id, 'name', name FROM schedules WHERE name LIKE :digits
+UNION ALL
+SELECT 'schedule', id, 'body', body FROM schedules WHERE body LIKE :digits
+UNION ALL
+SELECT 'holiday calendar', id, 'name', name FROM holiday_calendars WHERE name LIKE :digits
+UNION ALL
+SELECT 'rule set', id, 'body', body FROM rule_sets WHERE body LIKE :digits;
+
+-- name: number_with$
+-- A number that stays and has these digits; it may be somebody else's altogether.
+SELECT phone FROM numbers WHERE phone LIKE :digits
+UNION ALL
+SELECT phone FROM contacts WHERE phone LIKE :digits
+UNION ALL
+SELECT phone FROM dnc WHERE phone LIKE :digits
+ LIMIT 1;
 
 -- name: mentions_in_attempts
 SELECT id, detail AS said FROM attempts WHERE detail LIKE :digits;
@@ -102,6 +143,22 @@ UPDATE import_rows SET value = :mended
 
 -- name: mend_import_name*!
 UPDATE imports SET file_name = :mended WHERE id = :id AND file_name = :said;
+
+-- name: mend_import_column*!
+UPDATE import_rows SET column_name = :mended
+ WHERE import_id = :id AND row_number = :part AND column_name = :said;
+
+-- name: mend_import_mapping*!
+UPDATE imports SET mapping = :mended WHERE id = :id AND mapping = :said;
+
+-- name: mend_campaign_wait*!
+UPDATE campaign_waits SET detail = :mended WHERE campaign_id = :id AND detail = :said;
+
+-- name: mend_calendar_labels*!
+UPDATE holiday_calendars SET body = :mended WHERE id = :id AND body = :said;
+
+-- name: mend_rule_notes*!
+UPDATE rule_sets SET body = :mended WHERE id = :id AND body = :said;
 
 -- name: mend_campaign_notes*!
 UPDATE campaigns SET notes = :mended WHERE id = :id AND notes = :said;
@@ -182,10 +239,32 @@ SELECT count(*)
 DELETE FROM import_rows WHERE import_id = :import_id AND row_number = :row_number;
 
 -- name: old_dnc_history
-SELECT id FROM dnc_history WHERE at < :before ORDER BY id LIMIT :limit;
+-- The newest addition of an entry that holds is its proof, and stays as long as the entry does.
+SELECT h.id
+  FROM dnc_history h
+ WHERE h.id > :after
+   AND h.at < :before
+   AND NOT (h.event = 'added'
+            AND EXISTS (SELECT 1 FROM dnc d
+                         WHERE d.phone = h.phone
+                           AND coalesce(d.campaign_id, 0) = coalesce(h.campaign_id, 0))
+            AND NOT EXISTS (SELECT 1 FROM dnc_history n
+                             WHERE n.phone = h.phone AND n.event = 'added' AND n.id > h.id
+                               AND coalesce(n.campaign_id, 0) = coalesce(h.campaign_id, 0)))
+ ORDER BY h.id
+ LIMIT :limit;
 
 -- name: count_old_dnc_history$
-SELECT count(*) FROM dnc_history WHERE at < :before;
+SELECT count(*)
+  FROM dnc_history h
+ WHERE h.at < :before
+   AND NOT (h.event = 'added'
+            AND EXISTS (SELECT 1 FROM dnc d
+                         WHERE d.phone = h.phone
+                           AND coalesce(d.campaign_id, 0) = coalesce(h.campaign_id, 0))
+            AND NOT EXISTS (SELECT 1 FROM dnc_history n
+                             WHERE n.phone = h.phone AND n.event = 'added' AND n.id > h.id
+                               AND coalesce(n.campaign_id, 0) = coalesce(h.campaign_id, 0)));
 
 -- name: purge_dnc_history*!
 DELETE FROM dnc_history WHERE id = :id;

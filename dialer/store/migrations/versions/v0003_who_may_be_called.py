@@ -16,20 +16,18 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers INT
 #: Contacts that are located with one statement.
 AT_ONCE = 5_000
 
-#: What the first entry follows.
-AUDIT_LOG_ROOT = "0" * 64
 #: An entry of the audit log is what was true when it was written: nobody changes or deletes one.
 SQLITE_APPEND_ONLY = """
 CREATE TRIGGER audit_log_{event} BEFORE {event} ON audit_log
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 """
-#: What is put in place of an entry is not updated, as SQLite has it. Which id a new entry gets is
-#: known only when it is there.
+#: An entry that takes the place of another is inserted, as SQLite sees it: so a new one follows the
+#: newest, or 64 zeros. Which id it gets is known only when it is there.
 SQLITE_NEXT_ONLY = (
-    f"""CREATE TRIGGER audit_log_INSERT BEFORE INSERT ON audit_log
+    """CREATE TRIGGER audit_log_INSERT BEFORE INSERT ON audit_log
     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
       OR NEW.previous_hash <>
-         coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), '{AUDIT_LOG_ROOT}')
+         coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), hex(zeroblob(32)))
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
     """CREATE TRIGGER audit_log_INSERTED AFTER INSERT ON audit_log
     WHEN NEW.id < 1 OR NEW.id < (SELECT max(id) FROM audit_log)
@@ -40,10 +38,10 @@ POSTGRES_APPEND_ONLY = (
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
     """CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     EXECUTE FUNCTION audit_log_append_only()""",
-    f"""CREATE FUNCTION audit_log_next_only() RETURNS trigger LANGUAGE plpgsql AS
+    """CREATE FUNCTION audit_log_next_only() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN
     IF NEW.id <= (SELECT coalesce(max(id), 0) FROM audit_log) OR NEW.previous_hash <>
-       coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), '{AUDIT_LOG_ROOT}')
+       coalesce((SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1), repeat('0', 64))
     THEN RAISE EXCEPTION 'the audit log is append-only'; END IF;
     RETURN NEW; END $$""",
     """CREATE TRIGGER audit_log_next_only BEFORE INSERT ON audit_log
