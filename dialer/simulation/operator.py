@@ -185,15 +185,15 @@ class Operator:
             )
             self._stops[region] = (await rule_book.add_own(tx, stop, now)).id
 
-        if region not in self._stops:
-            await self._write(Deed.CLOSE, region, close)
+        if region not in self._stops and not await self._write(Deed.CLOSE, region, close):
+            self._stops.pop(region, None)
 
     async def _reopen(self, region: str) -> None:
-        rule_id = self._stops.pop(region, None)
-        if rule_id is not None:
-            await self._write(
-                Deed.REOPEN, region, lambda tx, now: rule_book.remove_own(tx, rule_id, now)
-            )
+        rule_id = self._stops.get(region)
+        if rule_id is not None and await self._write(
+            Deed.REOPEN, region, lambda tx, now: rule_book.remove_own(tx, rule_id, now)
+        ):
+            del self._stops[region]
 
     async def _enable(self, phone: str) -> None:
         await self._write(
@@ -215,7 +215,8 @@ class Operator:
         on: str,
         use_case: Callable[[Tx, int], Awaitable[T]],
         amount: float | None = None,
-    ) -> None:
+    ) -> bool:
+        """Do it in one transaction and note what came of it; returns whether it was done."""
         asked_at = self._clock.now()
         refused = None
         try:
@@ -227,6 +228,7 @@ class Operator:
         entry = {"deed": str(deed), "asked_at": asked_at, "done_at": self._clock.now(), **facts}
         self.log.append(entry)
         self._journal.note("operator", **entry)
+        return refused is None
 
 
 def _own(rule: Rule) -> OwnRule:
