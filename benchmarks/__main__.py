@@ -1,4 +1,7 @@
-"""Run every benchmark with its defaults."""
+"""The figure everything else hangs on: contact lives per second.
+
+The other programs are run by name: ``python -m benchmarks.forecast``, ``lists``, ``proofs``.
+"""
 
 from benchmarks import lives
 
