@@ -17,11 +17,12 @@ MOST_MARKS: Final = 4
 
 _BETWEEN: Final = rf"[{MARKS}{WIDE_MARKS}]{{0,{MOST_MARKS}}}"
 _DAY: Final = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"
-#: What has many digits and is no number: a day, an instant, an address of a computer, a fraction as
-#: computers write it, an id of letters and digits.
+#: What has many digits and is no number: a day, an instant, a time of the day, an address of a
+#: computer, a fraction as computers write it, an id of letters and digits.
 _OTHER: Final = (
     rf"(?<!\d){_DAY}"
     r"|(?<!\d)\d{8}(?=T\d{6})"
+    r"|(?<!\d)[0-2]\d:[0-5]\d:[0-6]\d(?:[.,]\d{1,9})?(?!\d)"
     r"|(?:(?<=//)|(?<=@))\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
     r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?=:\d)"
     r"|(?<![\d.])\d\.\d{13,}(?![\d.])"

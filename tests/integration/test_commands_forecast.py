@@ -430,7 +430,8 @@ def test_an_interrupt_leaves_nothing_behind(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
     out, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    # An interpreter that has not come to our code yet ends by the signal; shells call both 130.
+    assert process.returncode in (130, -signal.SIGINT)
     assert out == b""
     assert b"Traceback" not in err
     assert sorted(tmp_path.iterdir()) == before

@@ -467,6 +467,8 @@ def rules_read_at_the_start_alone(patch: pytest.MonkeyPatch) -> None:
         told: Any = _Told(tx, "claim_campaign", lambda row: {**row, "rule_set_id": known})
         return await serve(self, told, request, *about)
 
+    newest = " = coalesce((SELECT max(r.id) FROM rule_sets r), 0)"
+    _queries(patch, "sendable", newest, " = coalesce(a.rule_set_id, 0)")
     patch.setattr(Plans, "_rules_as_of", as_at_the_start)
     patch.setattr(Plans, "forget", lambda self: self._known.clear())
     patch.setattr(Claims, "_serve", content)

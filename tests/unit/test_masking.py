@@ -1,5 +1,7 @@
 """No phone number is readable once it has been masked, however it was written."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,9 @@ def test_no_number_with_its_plus_is_left(
 @given(st.text(alphabet="0123456789+-() ./*ab", max_size=60))
 def test_a_masked_text_stays_as_it_is(text: str) -> None:
     assert mask(mask(text)) == mask(text)
+
+
+@given(at=st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31)))
+def test_the_time_of_a_log_line_can_be_read(at: datetime) -> None:
+    for text in (f"{at.isoformat()}Z", f"at {at:%H:%M:%S}", f"{at:%Y-%m-%d %H:%M:%S,%f}"):
+        assert mask(text) == text
