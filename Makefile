@@ -26,7 +26,7 @@ demo: install  ## a campaign over simulated phones; no account needed
 	$(BIN)/dialer demo
 
 test: $(VENV)/project $(VENV)/dev  ## run the tests, or some of them: TESTS=tests/unit
-	$(BIN)/python -m pytest -n auto --dist loadscope $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/project $(VENV)/dev  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
