@@ -179,6 +179,11 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
     async def opt_out_caller(call: InboundCall) -> None:
         await engine.batcher.apply(do_not_call.opt_out_caller, [(call, clock.now())], alone=True)
 
+    async def opt_out_by(kind: str, value: str) -> bool:
+        ops = [do_not_call.Request(kind, value, clock.now())]
+        (found,) = await engine.batcher.apply(do_not_call.opt_out_by, ops, alone=True)
+        return found
+
     scripts = Scripts(database, settings.call_time_limit_s)
     web = create_app(
         WebServices(
@@ -191,6 +196,8 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
             note_inbound=note_inbound,
             opt_out_caller=opt_out_caller,
             incoming_message=settings.incoming_message,
+            opt_out_by=opt_out_by,
+            api_token=settings.api_token.get_secret_value(),
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
             patience_s=settings.answer_patience_s,
         )

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Final
 
 from dialer import audit_log
+from dialer.errors import UsageError
 from dialer.model import AttemptId, CampaignId, InboundCall
 from dialer.phones import parsed
 from dialer.ports import CALLEE, Row, Tx
@@ -115,6 +116,40 @@ async def opt_out(tx: Tx, attempts: Sequence[tuple[AttemptId, int]]) -> list[Non
         if phone is not None:
             await add(tx, [phone], at, source=Source.CALLEE, note="asked for it in a call")
     return [None] * len(attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A program's word that somebody does not want to be called: in a call, or by their number."""
+
+    kind: str  # "call" or "phone"
+    value: str  # an attempt's id or the carrier's for a call under way; or a number with its plus
+    at: int
+
+
+async def opt_out_by(tx: Tx, requests: Sequence[Request]) -> list[bool]:
+    """List each callee everywhere; returns, for each, whether there is such a call.
+
+    Raises UsageError for a phone that is no number.
+    """
+    found = []
+    for each in requests:
+        phone = await _phone_named(tx, each)
+        found.append(phone is not None)
+        if phone is not None:
+            note = "asked for it in a call" if each.kind == "call" else "told by a program"
+            await add(tx, [phone], each.at, source=Source.CALLEE, note=note)
+    return found
+
+
+async def _phone_named(tx: Tx, request: Request) -> str | None:
+    if request.kind == "call":
+        phone: str | None = await tx.value("phone_of_call", call=request.value)
+        return phone
+    phone = parsed(request.value, None)
+    if phone is None:
+        raise UsageError(f"{request.value!r} is not a phone number with its plus and country")
+    return phone
 
 
 async def remove(

@@ -153,6 +153,9 @@ class Settings(BaseSettings):
     busy_timeout_s: float = Field(
         10.0, gt=0, description="How long another program may hold the database."
     )
+    api_token: SecretStr = Field(
+        SecretStr(""), description="Token for programs that report an opt-out; empty: none may."
+    )
     privacy_key: SecretStr = Field(
         SecretStr(""), description="Key under which erased numbers are known; PostgreSQL needs one."
     )

@@ -6,6 +6,7 @@ from dialer import __version__
 from dialer.web.callbacks import callback_routes
 from dialer.web.health import health_routes
 from dialer.web.incoming import incoming_routes
+from dialer.web.opt_out import opt_out_routes
 from dialer.web.services import WebServices
 
 
@@ -26,6 +27,7 @@ def create_app(services: WebServices) -> FastAPI:
         routes=[
             *callback_routes(services),
             *incoming_routes(services),
+            *opt_out_routes(services),
             *health_routes(services),
         ],
     )

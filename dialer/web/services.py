@@ -19,9 +19,10 @@ class WebServices:
     None for an attempt that is unknown or over; *heard* gives it for a call that is over, too.
     *opt_out* returns once the callee of an attempt is on the do-not-call list. *note_inbound*
     remembers that somebody calls us, who hears *incoming_message*; *opt_out_caller* puts them on
-    the list. *health* says what keeps the daemon from working.
-    *patience_s* is how long a person on the line may wait for each of the two steps before they
-    hear something; Twilio itself waits 15 seconds and then reads an error out.
+    the list. *opt_out_by* lists the callee of a "call" or a "phone" for programs that hold
+    *api_token*, and says whether there is such a call. *health* says what keeps the daemon from
+    working. *patience_s* is how long a person on the line may wait for each of the two steps before
+    they hear something; Twilio itself waits 15 seconds and then reads an error out.
     """
 
     door: CallbackDoor
@@ -34,4 +35,6 @@ class WebServices:
     opt_out_caller: Callable[[InboundCall], Awaitable[None]]
     health: Callable[[], Awaitable[Checks]]
     incoming_message: str
+    opt_out_by: Callable[[str, str], Awaitable[bool]]
+    api_token: str = ""
     patience_s: float = 4.0

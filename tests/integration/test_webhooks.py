@@ -119,6 +119,10 @@ class Engine:
         return self.checks
 
 
+async def unasked(_kind: str, _value: str) -> bool:
+    raise AssertionError("nobody has a token for this")
+
+
 class Carrier:
     """Speaks to the application as Twilio does, through its public address."""
 
@@ -134,6 +138,7 @@ class Carrier:
             note_inbound=engine.note_inbound,
             opt_out_caller=engine.opt_out_caller,
             incoming_message=changes.get("incoming_message", "Nobody is here. Press 9."),
+            opt_out_by=unasked,
             health=engine.health,
         )
         self.app = create_app(services)

@@ -54,6 +54,12 @@ SELECT d.phone, d.campaign_id
                       AND a.sid IS NOT NULL))
  ORDER BY d.id;
 
+-- name: phone_of_call$
+-- By the attempt, or by the carrier's name for a call that is under way.
+SELECT phone FROM attempts WHERE id = :call
+ UNION
+SELECT phone FROM attempts WHERE closed_at IS NULL AND sid = :call;
+
 -- name: dnc_of
 SELECT d.id, d.phone, d.campaign_id, c.name AS campaign, d.source, d.note, d.created_at
   FROM dnc d
