@@ -5,6 +5,9 @@ VENV ?= .venv
 TESTS ?= tests
 LOCK_FLAGS ?=
 
+# Many tests wait for processes they have started, so there is one more than processors.
+WORKERS ?= $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := install --require-hashes --only-binary :all: --requirement
@@ -26,7 +29,7 @@ demo: install  ## a campaign over simulated phones; no account needed
 	$(BIN)/dialer demo
 
 test: $(VENV)/project $(VENV)/dev  ## run the tests, or some of them: TESTS=tests/unit
-	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/project $(VENV)/dev  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -26,8 +26,10 @@ def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
 
 @pytest.fixture
 def campaign(cli: Cli) -> str:
-    cli("numbers", "add", "+12025550123").ok()
-    made = cli("campaign", "create", "Renewals", "--number", "+12025550123", "--say", "Hi").ok()
+    cli.here("numbers", "add", "+12025550123").ok()
+    made = cli.here(
+        "campaign", "create", "Renewals", "--number", "+12025550123", "--say", "Hi"
+    ).ok()
     assert "is made" in made.err
     return "Renewals"
 
@@ -39,11 +41,11 @@ def given(cli: Cli, data: bytes | str, name: str = "people.csv") -> Path:
 
 
 def bring_in(cli: Cli, data: bytes | str, *words: str) -> Done:
-    return cli("contacts", "import", given(cli, data), *words)
+    return cli.here("contacts", "import", given(cli, data), *words)
 
 
 def phones(cli: Cli, *words: str) -> list[str]:
-    listed = cli("contacts", "list", "--json", "--limit", "1000", *words).ok()
+    listed = cli.here("contacts", "list", "--json", "--limit", "1000", *words).ok()
     return [each["phone"] for each in listed.json]
 
 
@@ -69,7 +71,7 @@ def test_a_list_becomes_members_and_its_bad_rows_a_file(cli: Cli, campaign: str)
     }
     assert "cp1252, semicolon, numbers of DE" in done.err
     assert "2 rows were rejected: 1 invalid_phone, 1 missing_phone" in done.err
-    shown = cli("contacts", "show", ANN, "--json").ok().json
+    shown = cli.here("contacts", "show", ANN, "--json").ok().json
     assert (shown["name"], shown["variables"]["Ort"]) == ("Jürgen Groß", "Köln")
     assert [each["campaign"] for each in shown["memberships"]] == ["Renewals"]
     assert (cli.folder / "people.rejected.csv").read_text("utf-8-sig").splitlines() == [
@@ -118,10 +120,10 @@ def test_a_mended_list_of_rejected_rows_comes_in(cli: Cli) -> None:
     rejected = cli.folder / "people.rejected.csv"
     mended = rejected.read_text("utf-8-sig").replace("0049-", BOB)
 
-    done = cli("contacts", "import", given(cli, mended, rejected.name), "--json").ok()
+    done = cli.here("contacts", "import", given(cli, mended, rejected.name), "--json").ok()
 
     assert (done.json["added"], done.json["same"]) == (1, 1)
-    assert cli("contacts", "show", BOB, "--json").json["variables"] == {}
+    assert cli.here("contacts", "show", BOB, "--json").json["variables"] == {}
 
 
 def test_a_list_may_come_through_a_pipe(cli: Cli) -> None:
@@ -139,7 +141,7 @@ def test_columns_and_rejected_rows_go_where_they_are_told_to(cli: Cli) -> None:
 
     assert (done.code, done.json["rejects_file"]) == (7, "bad.csv")
     assert (cli.folder / "bad.csv").exists()
-    assert cli("contacts", "show", ANN, "--json").json["name"] == "Ann"
+    assert cli.here("contacts", "show", ANN, "--json").json["name"] == "Ann"
 
 
 def test_a_dry_run_changes_nothing(cli: Cli, campaign: str) -> None:
@@ -212,7 +214,7 @@ def test_a_list_without_phones_shows_the_cure(cli: Cli) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(cli: Cli) -> None:
-    missing, folder = cli("contacts", "import", "no.csv"), cli("contacts", "import", ".")
+    missing, folder = cli.here("contacts", "import", "no.csv"), cli.here("contacts", "import", ".")
 
     assert (missing.code, folder.code) == (2, 2)
     assert "error: no.csv cannot be read: No such file" in missing.err
@@ -243,16 +245,16 @@ def test_a_locked_database_is_given_up_after_a_while(cli: Cli) -> None:
 
 def test_an_ended_campaign_is_reopened_only_on_purpose(cli: Cli, campaign: str) -> None:
     bring_in(cli, f"phone\n{ANN}\n", "-c", campaign).ok()
-    cli("campaign", "start", campaign).ok()
-    cli("campaign", "complete", campaign, "--yes").ok()
+    cli.here("campaign", "start", campaign).ok()
+    cli.here("campaign", "complete", campaign, "--yes").ok()
 
     unsure = bring_in(cli, f"phone\n{BOB}\n", "-c", campaign, "--json")
     sure = bring_in(cli, f"phone\n{BOB}\n", "-c", campaign, "--yes", "--json").ok()
 
     assert (unsure.code, "add --yes" in unsure.error["message"]) == (2, True)
     assert sure.json["members_added"] == 1
-    assert cli("campaign", "status", campaign, "--json").ok().json["status"] == "active"
-    cli("campaign", "cancel", campaign, "--yes").ok()
+    assert cli.here("campaign", "status", campaign, "--json").ok().json["status"] == "active"
+    cli.here("campaign", "cancel", campaign, "--yes").ok()
     too_late = bring_in(cli, f"phone\n{CARL}\n", "-c", campaign, "--yes", "--json")
     assert (too_late.code, too_late.error["code"]) == (5, "wrong_state")
     assert phones(cli) == [ANN, BOB]
@@ -278,7 +280,7 @@ def test_an_interrupted_import_says_what_is_in_and_is_finished_by_the_next(cli: 
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
 
-    done = cli("contacts", "import", "people.csv", "--json").ok().json
+    done = cli.here("contacts", "import", "people.csv", "--json").ok().json
 
     assert running.returncode == 130, said
     assert "import the file again to go on, nothing is added twice" in said
@@ -296,19 +298,19 @@ def count(cli: Cli) -> int:
 
 
 def test_one_person_is_added_told_more_of_and_shown(cli: Cli, campaign: str) -> None:
-    added = cli("contacts", "add", "0151 23456789", "--name", "Ann", "--json").ok()
+    added = cli.here("contacts", "add", "0151 23456789", "--name", "Ann", "--json").ok()
     again = cli(
         "contacts", "add", ANN, "--tag", "vip", "--zone", "Europe/Berlin", "-c", campaign, "--json"
     ).ok()
 
     assert added.json == {"phone": ANN, "added": True, "members_added": 0}
     assert again.json == {"phone": ANN, "added": False, "members_added": 1}
-    shown = cli("contacts", "show", "1", "--json").ok().json
+    shown = cli.here("contacts", "show", "1", "--json").ok().json
     assert (shown["phone"], shown["name"], shown["tags"]) == (ANN, "Ann", ["vip"])
     assert shown["zone"] == "Europe/Berlin"
     (membership,) = shown["memberships"]
     assert (membership["state"], membership["priority"]) == ("pending", "normal")
-    assert "in Renewals: pending, 0 attempts" in cli("contacts", "show", ANN).ok().out
+    assert "in Renewals: pending, 0 attempts" in cli.here("contacts", "show", ANN).ok().out
 
 
 @pytest.mark.parametrize(
@@ -335,12 +337,13 @@ def test_what_cannot_be_done_is_said(
 def test_lists_go_to_programs_as_rows(cli: Cli, campaign: str) -> None:
     bring_in(cli, f"phone,name\n{ANN},Ann\n{BOB},Bob\n", "-c", campaign).ok()
 
-    everyone = cli("contacts", "list", "--limit", "1").ok()
-    members = cli("contacts", "list", "-c", campaign, "--state", "pending").ok()
+    everyone = cli.here("contacts", "list", "--limit", "1").ok()
+    members = cli.here("contacts", "list", "-c", campaign, "--state", "pending").ok()
 
     assert everyone.out == f"1\t{ANN}\tAnn\t\t\n"
     assert "the first 1; see more with --limit" in everyone.err
     assert members.out.splitlines()[1] == f"2\t{BOB}\tBob\t\tpending\t0\t\t"
     assert (
-        json.loads(cli("contacts", "list", "-c", campaign, "--json").out)[0]["state"] == "pending"
+        json.loads(cli.here("contacts", "list", "-c", campaign, "--json").out)[0]["state"]
+        == "pending"
     )

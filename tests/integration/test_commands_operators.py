@@ -27,12 +27,14 @@ def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
 
 
 def test_a_number_is_added_scored_switched_and_listed(cli: Cli) -> None:
-    added = cli("numbers", "add", "(202) 555-0123", "--name", "Main", "--max-live", "5", "--json")
-    cli("numbers", "score", PHONE, "7.5").ok()
-    cli("numbers", "disable", PHONE).ok()
+    added = cli.here(
+        "numbers", "add", "(202) 555-0123", "--name", "Main", "--max-live", "5", "--json"
+    )
+    cli.here("numbers", "score", PHONE, "7.5").ok()
+    cli.here("numbers", "disable", PHONE).ok()
 
     assert added.ok().json == {"id": 1, "phone": PHONE}
-    (listed,) = cli("numbers", "list", "--json").ok().json
+    (listed,) = cli.here("numbers", "list", "--json").ok().json
     assert listed == {
         "id": 1,
         "phone": PHONE,
@@ -49,8 +51,8 @@ def test_a_number_is_added_scored_switched_and_listed(cli: Cli) -> None:
         "disabled_at": listed["disabled_at"],
         "created_at": listed["created_at"],
     }
-    assert f"number {PHONE} is active" in cli("numbers", "enable", PHONE).ok().err
-    assert cli("numbers", "list").ok().out == (
+    assert f"number {PHONE} is active" in cli.here("numbers", "enable", PHONE).ok().err
+    assert cli.here("numbers", "list").ok().out == (
         f"{PHONE}\tMain\tactive\t0\t0\t7.5\tred\tAmerica/New_York\n"
     )
 
@@ -86,7 +88,7 @@ def test_the_numbers_of_the_account_are_taken_over_once(cli: Cli) -> None:
     assert sorted(first.json["added"]) == sorted(DEMO_NUMBERS)
     assert again.json == {"owned": first.json["owned"], "added": []}
     assert (wrong.code, wrong.error["code"]) == (4, "credentials")
-    listed = cli("numbers", "list", "--json").ok().json
+    listed = cli.here("numbers", "list", "--json").ok().json
     assert {each["phone"] for each in listed} == set(DEMO_NUMBERS)
 
 
@@ -115,8 +117,8 @@ def test_a_schedule_is_made_from_a_file(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "Night shift.toml"
     file.write_text('zone = "Asia/Kathmandu"\nweekly = "mon-fri 22:00-06:00"\n')
 
-    cli("schedule", "create", "-f", str(file)).ok()
-    cli("schedule", "create", "Named", "--file", str(file)).ok()
+    cli.here("schedule", "create", "-f", str(file)).ok()
+    cli.here("schedule", "create", "Named", "--file", str(file)).ok()
 
     asked = cli(
         "schedule", "check", "Night shift", "--json",
@@ -132,7 +134,7 @@ def test_a_schedule_is_made_from_a_file(cli: Cli, tmp_path: Path) -> None:
             "next_open": "2026-01-12T16:15:00.000Z", "open_until": None,
         },
     ]  # fmt: skip
-    names = [each["name"] for each in cli("schedule", "list", "--json").ok().json]
+    names = [each["name"] for each in cli.here("schedule", "list", "--json").ok().json]
     assert names == ["Night shift", "Named"]
 
 
@@ -140,17 +142,17 @@ def test_a_file_that_is_no_schedule_is_refused_whole(cli: Cli, tmp_path: Path) -
     file = tmp_path / "office.toml"
     file.write_text('zone = "UTC"\nweekly = "mon 9-25"\n')
 
-    wrong = cli("schedule", "create", "-f", str(file))
-    missing = cli("schedule", "create", "-f", str(tmp_path / "none.toml"))
-    both = cli("schedule", "create", "-f", str(file), "--hours", "daily 9-17")
-    neither = cli("schedule", "create", "Office")
+    wrong = cli.here("schedule", "create", "-f", str(file))
+    missing = cli.here("schedule", "create", "-f", str(tmp_path / "none.toml"))
+    both = cli.here("schedule", "create", "-f", str(file), "--hours", "daily 9-17")
+    neither = cli.here("schedule", "create", "Office")
 
     assert [done.code for done in (wrong, missing, both, neither)] == [2, 2, 2, 2]
     assert "office.toml: weekly: not a time of day: '25'" in wrong.err
     assert "No such file" in missing.err
     assert "a file states everything" in both.err
     assert "needs a name and --hours, or a file" in neither.err
-    assert cli("schedule", "list", "--json").ok().json == []
+    assert cli.here("schedule", "list", "--json").ok().json == []
 
 
 def test_a_schedule_is_made_shown_and_asked(cli: Cli) -> None:
@@ -160,16 +162,16 @@ def test_a_schedule_is_made_shown_and_asked(cli: Cli) -> None:
         "--closed", "2026-12-24", "--exception", "2026-12-31 09:00-12:00",
     ).ok()  # fmt: skip
 
-    shown = cli("schedule", "show", "Office", "--json").ok().json
+    shown = cli.here("schedule", "show", "Office", "--json").ok().json
     assert shown["weekly"]["sat"] == ["10:00-14:00"]
     assert (shown["holidays"], shown["calendars"]) == (["2026-12-24"], ["DE-BY"])
     assert shown["exceptions"] == {"2026-12-31": ["09:00-12:00"]}
-    assert "2026-12-24\tclosed" in cli("schedule", "show", "Office").ok().out
-    assert cli("schedule", "list").ok().out == (
+    assert "2026-12-24\tclosed" in cli.here("schedule", "show", "Office").ok().out
+    assert cli.here("schedule", "list").ok().out == (
         "1\tOffice\tEurope/Berlin\tmon-fri 09:00-12:00,13:00-18:00; sat 10:00-14:00\t0\n"
     )
     times = ("--at", "2026-12-31T11:59:00+01:00", "--at", "2026-12-31T11:00:00Z")
-    assert cli("schedule", "check", "Office", *times, "--json").ok().json == [
+    assert cli.here("schedule", "check", "Office", *times, "--json").ok().json == [
         {
             "at": "2026-12-31T10:59:00.000Z",
             "open": True,
@@ -210,15 +212,20 @@ def test_what_cannot_be_done_with_a_schedule_is_said(
 
 
 def test_agents_are_added_and_listed(cli: Cli) -> None:
-    cli("agents", "add", "Hello", "--say", "Hello {{name}}", "--option", "language=en-US").ok()
-    cli("agents", "add", "Sales", "--sip", "sip:sales@example.com", "--option", "password=x").ok()
+    cli.here("agents", "add", "Hello", "--say", "Hello {{name}}", "--option", "language=en-US").ok()
+    cli.here(
+        "agents", "add", "Sales", "--sip", "sip:sales@example.com", "--option", "password=x"
+    ).ok()
 
-    listed = cli("agents", "list", "--json").ok().json
+    listed = cli.here("agents", "list", "--json").ok().json
     assert [(each["name"], each["kind"], each["options"]) for each in listed] == [
         ("Hello", "message", {"language": "en-US"}),
         ("Sales", "sip", {"password": "set"}),
     ]
-    assert cli("agents", "list").ok().out.splitlines()[0] == "1\tHello\tmessage\tHello {{name}}\t0"
+    assert (
+        cli.here("agents", "list").ok().out.splitlines()[0]
+        == "1\tHello\tmessage\tHello {{name}}\t0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,5 +253,5 @@ def test_an_agent_nobody_could_talk_to_is_refused(
 
 
 def test_no_calls_are_an_empty_list(cli: Cli) -> None:
-    assert cli("calls", "list", "--json").ok().json == []
-    assert cli("calls", "list", "--campaign", "Nowhere").code == 3
+    assert cli.here("calls", "list", "--json").ok().json == []
+    assert cli.here("calls", "list", "--campaign", "Nowhere").code == 3

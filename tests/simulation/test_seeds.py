@@ -11,7 +11,7 @@ from dialer.simulation.scenario import REGIONS, Deed
 from dialer.simulation.seeds import SeedResult, try_seed, try_seeds
 from dialer.simulation.weather import KINDS
 
-SEEDS = range(150)
+SEEDS = range(120)
 
 #: Situations a run of all seeds must have come through, by what is noted of them.
 SITUATIONS = frozenset(
