@@ -12,7 +12,7 @@ from dialer.store.postgres import PostgresDatabase
 from dialer.store.sqlite import SqliteDatabase
 
 #: The newest migration; a test compares it with what alembic finds.
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0004"
 
 AnyDatabase = SqliteDatabase | PostgresDatabase
 
