@@ -1,62 +1,86 @@
 """`dialer`: the whole product without a browser. See ``dialer/commands`` for each noun."""
 
+import os
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer.main import get_command
 
 from dialer import __version__
-from dialer.commands import (
-    audit_log,
-    calls,
-    campaign,
-    contacts,
-    db,
-    dnc,
-    holidays,
-    numbers,
-    rules,
-    run,
-    schedule,
-)
-from dialer.commands.agents import agents
-from dialer.commands.audit import audit
-from dialer.commands.console import report, say
-from dialer.commands.erase import erase
-from dialer.commands.explain import EXAMPLES, explain
-from dialer.commands.forecast import forecast
-from dialer.commands.selftest import selftest
-from dialer.commands.session import Options
-from dialer.errors import DialerError
+from dialer.commands import presentation
+from dialer.commands.shell import Noun, Tree, shared_options
+from dialer.errors import DialerError, UsageError
 
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+#: Shells set it to ask what may come next, where ``dialer completion`` has told them to.
+COMPLETE_VARIABLE: Final = "_DIALER_COMPLETE"
+
+_BEGIN: Final = "Begin"
+_CALLING: Final = "Campaigns and calls"
+_PEOPLE: Final = "Who is called"
+_WHEN: Final = "When, and from where"
+_CARE: Final = "Keeping it running"
+
+#: Every word after ``dialer``: where it is implemented, what it is about, and its kind.
+NOUNS: Final = {
+    "init": Noun("init:init", "Set a folder up: settings, database, first checks.", _BEGIN),
+    "demo": Noun("run:demo", "A campaign over simulated phones; no account needed.", _BEGIN),
+    "run": Noun("run:run", "The daemon: places calls, takes callbacks.", _CALLING),
+    "pause": Noun("brake:pause", "The brake: hold everything, or pause campaigns.", _CALLING),
+    "resume": Noun("brake:resume", "Release the brake, or resume campaigns.", _CALLING),
+    "status": Noun("status:status", "How it stands: daemons, campaigns, calls, backup.", _CALLING),
+    "campaign": Noun("campaign:app", "Make, start, pause and end campaigns.", _CALLING),
+    "explain": Noun("explain:explain", "Why a contact is, or is not, called now.", _CALLING),
+    "forecast": Noun("forecast:forecast", "When a campaign will be over, and why then.", _CALLING),
+    "calls": Noun("calls:app", "What was called, and what came of it.", _CALLING),
+    "contacts": Noun("contacts:app", "Import people, look at them, mend them.", _PEOPLE),
+    "dnc": Noun("dnc:app", "Who must not be called.", _PEOPLE),
+    "erase": Noun("erase:erase", "Forget a person, and never call them again.", _PEOPLE),
+    "numbers": Noun("numbers:app", "Caller ids to call from.", _WHEN),
+    "agents": Noun("agents:agents", "What talks to people.", _WHEN),
+    "schedule": Noun("schedule:app", "Business hours.", _WHEN),
+    "holidays": Noun("holidays:app", "Public holidays, and your own days.", _WHEN),
+    "rules": Noun("rules:app", "Calling rules by region.", _WHEN),
+    "imports": Noun("imports:app", "Lists that were brought in, and taking one back.", _CARE),
+    "exports": Noun("exports:app", "Files that lists were exported to.", _CARE),
+    "jobs": Noun("jobs:app", "Long work: imports, exports, backups.", _CARE),
+    "doctor": Noun("doctor:doctor", "Is it fit to call? What is wrong, and the cure.", _CARE),
+    "config": Noun("config:app", "Settings: look at, change, check them.", _CARE),
+    "db": Noun("db:app", "Upgrade, check, back up the database.", _CARE),
+    "audit": Noun("audit:audit", "Were the promises kept? By the carrier's own list.", _CARE),
+    "audit-log": Noun("audit_log:app", "Who did what, and when.", _CARE),
+    "logs": Noun("logs:app", "What a daemon has said.", _CARE),
+    "completion": Noun("completion:app", "Let the shell complete words and names.", _CARE),
+    "version": Noun("version:version", "What is installed: release, SQLite, zones, rules.", _CARE),
+    "selftest": Noun("selftest:selftest", "Simulated storms, independently judged.", _CARE),
+    "carrier-sim": Noun("run:carrier_sim", "A carrier that rings nobody.", _CARE),
+}
+
+
+class Dialer(Tree):
+    """The top of the command tree."""
+
+    nouns = NOUNS
+    daily = (
+        "demo", "run", "status", "campaign", "explain", "forecast", "calls", "contacts", "dnc",
+        "numbers", "schedule", "pause",
+    )  # fmt: skip
+    examples = (
+        "dialer demo",
+        "dialer contacts import people.csv --campaign Renewals",
+        "dialer explain +12025550101",
+    )
+
 
 app = typer.Typer(
-    help="An outbound dialer: campaigns, caller ids, schedules, retries.",
-    epilog="First steps: dialer demo · dialer numbers add · dialer campaign create",
-    no_args_is_help=True,
+    cls=Dialer,
+    invoke_without_command=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(campaign.app, name="campaign")
-app.add_typer(contacts.app, name="contacts")
-app.add_typer(dnc.app, name="dnc")
-app.add_typer(numbers.app, name="numbers")
-app.add_typer(rules.app, name="rules")
-app.add_typer(schedule.app, name="schedule")
-app.add_typer(holidays.app, name="holidays")
-app.add_typer(agents, name="agents")
-app.add_typer(calls.app, name="calls")
-app.add_typer(db.app, name="db")
-app.add_typer(audit_log.app, name="audit-log")
-app.command(name="audit")(audit)
-app.command(name="erase")(erase)
-app.command(name="explain", epilog=EXAMPLES)(explain)
-app.command(name="forecast")(forecast)
-app.command(name="selftest")(selftest)
-app.command(name="run")(run.run)
-app.command(name="carrier-sim")(run.carrier_sim)
-app.command(name="demo")(run.demo)
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,32 +92,83 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     ctx: typer.Context,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            "--database",
-            "-d",
-            help="SQLite file or PostgreSQL DSN; else DIALER_DATABASE, else dialer.db.",
-        ),
-    ] = None,
-    version: Annotated[  # noqa: ARG001  handled by its callback
+    version: Annotated[  # noqa: ARG001  handled by its callback, before anything is imported
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
-    """Options that go for every command."""
-    ctx.obj = Options(database)
+    """An outbound dialer: campaigns, caller ids, schedules, retries."""
+    if ctx.invoked_subcommand is None:
+        assert isinstance(ctx.command, Tree), "the top of the tree was asked for"
+        typer.echo(ctx.command.short_help_text(ctx))
+
+
+def tree() -> Any:
+    """The whole command tree; nouns are made as they are asked for."""
+    root = get_command(app)
+    root.params += shared_options()
+    return root
 
 
 def main() -> None:
     """Run the command line; errors become one line on stderr and an exit code."""
+    presentation.begin()
+    root = tree()
+    if COMPLETE_VARIABLE in os.environ:
+        from dialer.commands import completing
+
+        completing.prepare(root)
     try:
-        app()
+        code = root.main(standalone_mode=False)
     except DialerError as error:
-        report(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_code) from None
+        _fail(error)
+    except typer.TyperException as error:
+        _fail(_misuse(error))
+    except typer.Abort:  # at a question
+        sys.stderr.write("nothing was done\n")
+        code = 1
     except KeyboardInterrupt:
-        say("interrupted")
-        raise SystemExit(INTERRUPTED) from None
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted\n")
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _misuse(error: typer.TyperException) -> UsageError:
+    """What is wrong with the words of the command line, in the form of every error."""
+    context = getattr(error, "ctx", None)
+    words = error.format_message().strip().rstrip(".")
+    value = _given(error)
+    if value is not None and repr(value) not in words:
+        words = f"{words}: {value!r}"
+    cure = f"{context.command_path} --help" if context else "dialer --help"
+    return UsageError(words[:1].lower() + words[1:], next_step=cure)
+
+
+def _given(error: typer.TyperException) -> str | None:
+    """The value that was refused, which the error does not keep: the words are read again."""
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    if context is None or param is None:
+        return None
+    words = sys.argv[1:]
+    for name in context.command_path.split()[1:]:
+        if name in words:
+            words.remove(name)
+    with suppress(typer.TyperException):
+        given, *_ = context.command.make_parser(context).parse_args(args=words)
+        value = given.get(param.name)
+        return value if isinstance(value, str) else None
+    return None
+
+
+def _fail(error: DialerError) -> NoReturn:
+    from dialer.commands.console import report
+
+    # The words themselves are asked: a slip may have kept them from being read as options.
+    data = {"--json", "json", "jsonl", "--output=json", "--output=jsonl", "-ojson", "-ojsonl"}
+    report(error, as_json=bool(data & set(sys.argv)))
+    if presentation.current().verbose:
+        raise error
+    raise SystemExit(error.exit_code) from None
 
 
 if __name__ == "__main__":

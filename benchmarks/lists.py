@@ -19,11 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dialer.clock import SystemClock
-from dialer.columns import match, parse_map
-from dialer.csvio import RejectedRows, open_table
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, columns_of
-from dialer.imports import Import, ImportOrder
-from dialer.intake import RowCounts
+from dialer.importing.imports import Import, ImportOrder
+from dialer.lists.columns import match, parse_map
+from dialer.lists.csvio import open_table
+from dialer.lists.intake import RowCounts
+from dialer.lists.rejected_rows import RejectedRows
 from dialer.store import migrate
 from dialer.store.opening import AnyDatabase, opened
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dialer import audit_log
-from dialer.errors import NotFoundError, UsageError
+from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import Agent, AgentKind
-from dialer.ports import Row, Tx
+from dialer.ports import Row, Tx, is_id
 from dialer.suggestions import close_matches, did_you_mean
 
 _SECRETS: Final = frozenset({"password"})
@@ -26,10 +26,7 @@ async def add(tx: Tx, name: str, agent: Agent, now: int) -> int:
     agent_id = await tx.value(
         "add_agent", name=name, kind=agent.kind, target=agent.target, options=options, now=now
     )
-    spoken = agent.kind is AgentKind.MESSAGE
-    target = audit_log.length(agent.target) if spoken else agent.target
-    facts = {"id": agent_id, "kind": agent.kind, "target": target}
-    after = facts | {"options": _without_secrets(agent.options)}
+    after = {"id": agent_id, **_audited(agent)}
     await audit_log.record(tx, "agents.add", name, now, after=after)
     return int(agent_id)
 
@@ -47,9 +44,56 @@ async def add_message(tx: Tx, name: str, text: str, now: int) -> int:
     return await add(tx, free, Agent(AgentKind.MESSAGE, text, {}), now)
 
 
+async def edit(tx: Tx, name: str, agent: Agent, now: int, *, rename: str = "") -> Row:
+    """Let an agent be *agent* from the next call on, for every campaign that has it."""
+    row = await find(tx, name)
+    new_name = rename or row["name"]
+    if not new_name.strip():
+        raise UsageError("an agent needs a name")
+    if new_name != row["name"] and await tx.row("agent_by_name", name=new_name) is not None:
+        raise UsageError(f"there is an agent {new_name!r} already; choose another name")
+    options = json.dumps(dict(agent.options))
+    await tx.run(
+        "edit_agent",
+        agent_id=row["id"],
+        name=new_name,
+        kind=agent.kind,
+        target=agent.target,
+        options=options,
+    )
+    await tx.run("revise_campaigns_of_agent", agent_id=row["id"])
+    await tx.run("bump_revision")
+    before = {"name": row["name"], **_audited(agent_of(row))}
+    after = {"name": new_name, **_audited(agent)}
+    await audit_log.record(tx, "agents.edit", row["name"], now, before=before, after=after)
+    return await find(tx, new_name)
+
+
+async def remove(tx: Tx, name: str, now: int) -> Row:
+    """Remove an agent that no campaign has; raises WrongStateError naming those that do."""
+    row = await find(tx, name)
+    users = [each["name"] for each in await tx.rows("agent_users", agent_id=row["id"])]
+    if users:
+        raise WrongStateError(
+            f"agent {row['name']!r} talks for {', '.join(map(repr, users))}",
+            next_step=f"dialer campaign edit {users[0]!r} --set agent=ANOTHER",
+        )
+    await tx.run("delete_agent", agent_id=row["id"])
+    before = {"id": row["id"], **_audited(agent_of(row))}
+    await audit_log.record(tx, "agents.remove", row["name"], now, before=before)
+    return row
+
+
+def agent_of(row: Row) -> Agent:
+    """A stored agent."""
+    return Agent(AgentKind(row["kind"]), row["target"], json.loads(row["options"]))
+
+
 async def find(tx: Tx, name: str) -> Row:
-    """The agent of that name; raises NotFoundError with the closest one."""
+    """The agent of that name or id; raises NotFoundError with the closest one."""
     row = await tx.row("agent_by_name", name=name)
+    if row is None and is_id(name):
+        row = await tx.row("agent_by_id", agent_id=int(name))
     if row is None:
         names = [each["name"] for each in await listed(tx)]
         raise NotFoundError(
@@ -67,6 +111,17 @@ async def listed(tx: Tx) -> Sequence[Row]:
 def shown_options(row: Row) -> dict[str, str]:
     """An agent's options as they may be printed: secrets only say that they are set."""
     return _without_secrets(json.loads(row["options"]))
+
+
+def _audited(agent: Agent) -> dict[str, object]:
+    """What the audit log keeps of an agent: of a spoken text only how long it is."""
+    spoken = agent.kind is AgentKind.MESSAGE
+    target = audit_log.length(agent.target) if spoken else agent.target
+    return {
+        "kind": agent.kind,
+        "target": target,
+        "options": _without_secrets(agent.options),
+    }
 
 
 def _without_secrets(options: Mapping[str, str]) -> dict[str, str]:

@@ -2,18 +2,20 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
-from dialer import do_not_call, pacing, retention, rule_book
+from dialer import __version__, do_not_call, pacing, retention, rule_book
 from dialer.attempts import Attempts
 from dialer.batching import Batcher
 from dialer.bounds import account_limits, call_times, claim_times
 from dialer.calls import Calls, CallTimes
+from dialer.carriers.current import CurrentCarrier
 from dialer.carriers.twilio import TwilioCarrier
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
@@ -22,26 +24,35 @@ from dialer.clock import SteadyClock
 from dialer.clock_watch import ClockWatch
 from dialer.dispatcher import FALLBACK_S, Dispatcher
 from dialer.errands import Errands
-from dialer.errors import StoreError
+from dialer.errors import DialerError, StoreError
 from dialer.health import Health
 from dialer.holiday_calendars import public_holidays
-from dialer.jobs import Jobs, nightly
+from dialer.jobs import Job, Jobs, nightly
 from dialer.launcher import Launcher
 from dialer.leases import Lease
+from dialer.meters import NO_METERS, Meters
+from dialer.metrics.gauges import GaugeReader
+from dialer.metrics.registry import Metrics
 from dialer.model import AttemptId, InboundCall
 from dialer.plans import Plans
 from dialer.ports import CallbackDoor, Carrier, Clock, Ids, PreDialCheck, Rng
 from dialer.pre_dial import opening as pre_dial
 from dialer.randomness import SystemIds, system_rng
 from dialer.reaper import Reaper
+from dialer.reconciling import Reconciler
 from dialer.screening import Screening
 from dialer.scripts import Scripts
 from dialer.settings import Settings
+from dialer.store import backups
 from dialer.store.direct import MemoryDatabase
 from dialer.store.exclusive import sole_daemon
 from dialer.store.naming import shown
 from dialer.store.opening import AnyDatabase, opened
+from dialer.store.phone_key import phone_key
+from dialer.store.sqlite import READERS
+from dialer.timezones import zone
 from dialer.web.app import create_app
+from dialer.web.metrics import metrics_app
 from dialer.web.services import WebServices
 
 
@@ -53,12 +64,27 @@ class Engine:
     database: AnyDatabase | MemoryDatabase
     batcher: Batcher
     calls: Calls
+    claims: Claims
     launcher: Launcher
     dispatcher: Dispatcher
     reaper: Reaper
     lease: Lease
     errands: Errands
     times: CallTimes
+    meters: Meters
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """What is counted, what is read when somebody asks, and the application that tells both."""
+
+    metrics: Metrics
+    gauges: GaugeReader
+    web: Starlette
+
+
+async def _stay_connected(_settings: Settings) -> None:
+    """For carriers that know no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +96,10 @@ class App:
     jobs: Jobs
     web: FastAPI
     carrier: Carrier
+    reconciler: Reconciler | None = None  # where the carrier tells what it has done
     watch: ClockWatch | None = None  # where the machine's clock is the time
+    reconnect: Callable[[Settings], Awaitable[None]] = _stay_connected  # with new credentials
+    monitoring: Monitoring | None = None  # where the settings name a port for it
 
 
 def engine_from(
@@ -84,12 +113,15 @@ def engine_from(
     lease: Lease,
     check: PreDialCheck | None = None,
     fallback_s: float = FALLBACK_S,
+    meters: Meters = NO_METERS,
+    fingerprint: Callable[[str], str] | None = None,
 ) -> Engine:
     """Assemble the engine around ports; *lease* is acquired already.
 
     *check* is asked before every call, if the settings name one.
     A campaign that waits is asked about again after *fallback_s* whatever it waits for, because
-    another daemon may have changed that.
+    another daemon may have changed that. *meters* are told what happens; *fingerprint* tells one
+    callee from another in the log.
     """
     times = call_times(settings)
     attempts = Attempts(sole=lease.sole)
@@ -100,7 +132,9 @@ def engine_from(
         plans.forget()
 
     batcher = Batcher(database, on_rollback=forget)
-    calls = Calls(clock, rng, batcher, attempts, plans, times)
+    calls = Calls(
+        clock, rng, batcher, attempts, plans, times, meters=meters, fingerprint=fingerprint
+    )
     claims = Claims(
         clock,
         ids,
@@ -131,6 +165,7 @@ def engine_from(
         at_once=settings.requests_at_once,
         spacing_us=pacing.per_second(settings.calls_per_second),
         screening=screening,
+        meters=meters,
     )
     dispatcher = Dispatcher(
         clock,
@@ -143,9 +178,19 @@ def engine_from(
         control_poll_s=settings.control_poll_s,
         explain_s=settings.explain_s,
         fallback_s=fallback_s,
+        meters=meters,
     )
     reaper = Reaper(
-        clock, database, batcher, calls, carrier, plans, lease, times, sweep_s=settings.sweep_s
+        clock,
+        database,
+        batcher,
+        calls,
+        carrier,
+        plans,
+        lease,
+        times,
+        sweep_s=settings.sweep_s,
+        meters=meters,
     )
     errands = Errands(
         carrier, lambda attempt_id: f"{settings.public_url}/twilio/message/{attempt_id}"
@@ -157,17 +202,19 @@ def engine_from(
         database=database,
         batcher=batcher,
         calls=calls,
+        claims=claims,
         launcher=launcher,
         dispatcher=dispatcher,
         reaper=reaper,
         lease=lease,
         errands=errands,
         times=times,
+        meters=meters,
     )
 
 
-def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: CallbackDoor) -> App:
-    """Put the web server and the periodic jobs around an engine."""
+def web_from(settings: Settings, engine: Engine, door: CallbackDoor) -> FastAPI:
+    """What the carrier and other programs ask of an engine."""
     clock, database = engine.clock, engine.database
 
     async def opt_out(attempt_id: AttemptId) -> None:
@@ -185,7 +232,7 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
         return found
 
     scripts = Scripts(database, settings.call_time_limit_s)
-    web = create_app(
+    return create_app(
         WebServices(
             door=door,
             clock=clock,
@@ -200,15 +247,29 @@ def app_from(settings: Settings, engine: Engine, carrier: Carrier, door: Callbac
             api_token=settings.api_token.get_secret_value(),
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
             patience_s=settings.answer_patience_s,
+            meters=engine.meters,
         )
     )
+
+
+def app_from(
+    settings: Settings,
+    engine: Engine,
+    carrier: Carrier,
+    door: CallbackDoor,
+    own_jobs: Sequence[Job] = (),
+) -> App:
+    """Put the web server and the periodic jobs around an engine; *own_jobs* are further ones."""
+    clock, database = engine.clock, engine.database
+    web = web_from(settings, engine, door)
 
     async def purge() -> None:
         await retention.purge_tonight(database, clock, settings.retention)
 
     kept_for_ever = not settings.retention.days
     purges = [] if kept_for_ever else [nightly("purge", purge, hour=2, minute=47, at_start=True)]
-    jobs = Jobs(clock, [*purges, nightly("maintain", database.maintain, hour=3, minute=17)])
+    maintain = nightly("maintain", database.maintain, hour=3, minute=17)
+    jobs = Jobs(clock, [*purges, maintain, *own_jobs])
     return App(settings=settings, engine=engine, jobs=jobs, web=web, carrier=carrier)
 
 
@@ -217,16 +278,32 @@ async def build(settings: Settings) -> AsyncIterator[App]:
     """Put a live daemon together; its connections close when the block ends."""
     settings.require_carrier()
     clock, rng = SteadyClock(settings.scale), system_rng()
+    metrics = metrics_of(settings)
+    meters = metrics or NO_METERS
+    meters.settings_loaded(clock.now())
     async with AsyncExitStack() as stack:
         if not settings.is_postgres:
             stack.enter_context(sole_daemon(Path(settings.database)))
         with _advice():
             database = await stack.enter_async_context(
-                opened(settings.database, rng, busy_timeout_s=settings.busy_timeout_s)
+                opened(
+                    settings.database,
+                    rng,
+                    busy_timeout_s=settings.busy_timeout_s,
+                    meters=meters,
+                    readers=READERS + (metrics is not None),  # last looks wait for no gauge
+                )
             )
             await _require_whole(database, shown(settings.database))
-        config = carrier_config(settings)
-        carrier = await stack.enter_async_context(TwilioCarrier(config, clock))
+
+        def client(settings: Settings) -> TwilioCarrier:
+            return TwilioCarrier(carrier_config(settings), clock, meters=meters)
+
+        carrier = await stack.enter_async_context(CurrentCarrier(client(settings)))
+
+        async def reconnect(settings: Settings) -> None:
+            await carrier.exchange(client(settings))
+
         secret = settings.pre_dial_secret.get_secret_value()
         check = await stack.enter_async_context(
             pre_dial.opened(settings.pre_dial_check, clock, secret=secret)
@@ -237,10 +314,18 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             name=f"{socket.gethostname()}:{os.getpid()}",
             lease_s=settings.lease_s,
             sole=not settings.is_postgres,
+            meters=meters,
         )
         with _advice():
             await lease.acquire()
             async with database.write() as tx:
+                await tx.run(
+                    "describe_daemon",
+                    id=lease.daemon_id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    version=__version__,
+                )
                 # Every attempt keeps the rules it was made under; from here on they have a name.
                 await rule_book.stamped(tx, clock.now())
         engine = engine_from(
@@ -252,9 +337,87 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             ids=SystemIds(),
             lease=lease,
             check=check,
+            meters=meters,
+            fingerprint=_fingerprint(settings),
         )
         watch = ClockWatch(clock, engine.dispatcher, hold_s=engine.times.last_look_s)
-        yield replace(app_from(settings, engine, carrier, TwilioCallbacks(config)), watch=watch)
+        door = TwilioCallbacks(carrier_config(settings))
+        app = app_from(settings, engine, carrier, door, _backups(settings, clock, database))
+        reconciler = Reconciler(
+            clock,
+            database,
+            engine.batcher,
+            SystemIds(),
+            engine.calls,
+            engine.reaper,
+            lease,
+            Plans(public_holidays),
+            engine.times,
+            lambda: client(settings),
+        )
+        monitoring = None
+        if metrics is not None:
+            monitoring = monitoring_from(settings, clock, database, metrics)
+        yield replace(
+            app,
+            reconciler=reconciler,
+            watch=watch,
+            monitoring=monitoring,
+            reconnect=reconnect,
+        )
+
+
+def _backups(settings: Settings, clock: Clock, database: AnyDatabase) -> list[Job]:
+    """The nightly backup, where there is a file to copy and a folder to copy it to."""
+    if settings.is_postgres or not settings.backup_dir:
+        return []
+    wanted = backups.nightly(
+        Path(settings.database),
+        settings.backup_dir,
+        settings.backup_at,
+        settings.default_zone,
+        keep_daily=settings.backup_keep_daily,
+        keep_weekly=settings.backup_keep_weekly,
+    )
+    made = backups.Backups(clock, database, wanted, busy_timeout_s=settings.busy_timeout_s)
+    hour, minute = wanted.at.hour, wanted.at.minute
+    in_zone = zone(wanted.zone)
+    return [nightly("backup", made.run, hour=hour, minute=minute, zone=in_zone, at_start=True)]
+
+
+def metrics_of(settings: Settings) -> Metrics | None:
+    """What counts for a daemon that has a port to tell it at."""
+    if not settings.metrics_port:
+        return None
+    return Metrics(lines_limit=settings.max_concurrent, speed=settings.scale.speed)
+
+
+def monitoring_from(
+    settings: Settings, clock: Clock, database: AnyDatabase, metrics: Metrics
+) -> Monitoring:
+    """Put what is counted, and what a database says, behind an address."""
+    gauges = GaugeReader(clock, database, database.sizes, speed=settings.scale.speed)
+
+    async def scrape(accept: str) -> tuple[bytes, str]:
+        return metrics.exposition(accept, await gauges.fresh())
+
+    return Monitoring(metrics, gauges, metrics_app(scrape))
+
+
+def _fingerprint(settings: Settings) -> Callable[[str], str] | None:
+    """What tells one callee from another in the log; without a key nothing does.
+
+    No key is made for it: where people have been erased, only the key of that time will do.
+    """
+    try:
+        key = phone_key(
+            settings.database,
+            settings.privacy_key.get_secret_value(),
+            settings.privacy_key_file,
+        )
+    except DialerError:
+        return None
+    return key.fingerprint
 
 
 @contextmanager
@@ -266,7 +429,7 @@ def _advice() -> Iterator[None]:
         if error.next_step is None:
             error.next_step = (
                 "make room on its disk and let this user write it; if it is damaged, put the "
-                "newest backup in its place (it does not know of calls made since)"
+                "newest backup in its place: dialer db restore FILE"
             )
         raise
 

@@ -101,6 +101,7 @@ class AttemptRecord:
     """One attempt as it stands, with what of its campaign decides about it."""
 
     id: AttemptId
+    phone: str
     was: AttemptState
     state: AttemptState
     facts: CallFacts
@@ -199,6 +200,7 @@ def claimed(
     """The record of a claim that was just written, as loading it would give it."""
     return AttemptRecord(
         id=claim.attempt_id,
+        phone=claim.to,
         was=AttemptState.INTENT,
         state=AttemptState.INTENT,
         facts=NOTHING,
@@ -248,6 +250,7 @@ def _record(row: Row) -> AttemptRecord:
     )
     return AttemptRecord(
         id=row["id"],
+        phone=row["phone"],
         was=state,
         state=state,
         facts=facts,

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
+from dialer.errors import StoreBusyError
 from dialer.ports import Database, Tx
 
 Op = TypeVar("Op")
@@ -57,6 +58,7 @@ class Batcher:
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._told: list[Callable[[], None]] = []
 
     async def apply(
         self, handler: Handler[Op, Result], ops: Sequence[Op], *, alone: bool = False
@@ -73,6 +75,12 @@ class Batcher:
     def post(self, handler: Handler[Op, Any], ops: Sequence[Op]) -> None:
         """Submit *ops* without waiting. A failure is logged: use it for what can be redone."""
         self._put(_Submission(handler, ops, None))
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """For handlers: call *tell* once their transaction has committed, and never if it does
+        not. For what is counted and logged, because a handler may be run again.
+        """
+        self._told.append(tell)
 
     async def settled(self) -> None:
         """Wait until everything submitted so far is durable or has failed."""
@@ -109,9 +117,12 @@ class Batcher:
         try:
             await self._transaction(batch)
         except Exception as error:
+            self._told.clear()
             self._on_rollback()
-            if len(batch) == 1:
-                _fail(batch[0], error)
+            # A store that others have is nobody's poison: alone, each would wait as long again.
+            if len(batch) == 1 or isinstance(error, StoreBusyError):
+                for submission in batch:
+                    _fail(submission, error)
                 return
             log.warning("batch.split", submissions=len(batch), error=str(error))
             for submission in batch:
@@ -131,6 +142,9 @@ class Batcher:
                     end = position + len(submission.ops)
                     answers.append((submission, results[position:end]))
                     position = end
+        told, self._told = self._told, []
+        for tell in told:
+            tell()
         for submission, result in answers:
             if submission.answer is not None and not submission.answer.done():
                 submission.answer.set_result(result)

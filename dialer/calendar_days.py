@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from dialer.csvio import Table, TableRow
 from dialer.errors import UsageError
+from dialer.lists.csvio import Table, TableRow
 
 LABEL_LENGTH: Final = 120
 #: A longer range has most likely a wrong year in it.

@@ -10,6 +10,7 @@ may still refine the outcome. Then the retry policy decides, once.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -18,17 +19,21 @@ from dialer.attempts import AttemptRecord, Attempts, MemberRow, event_from
 from dialer.batching import Batcher
 from dialer.do_not_call import note_barred
 from dialer.errors import StoreError
-from dialer.folding import CONFLICT, UNKNOWN_ATTEMPT, Action, Folded, fold
+from dialer.folding import CONFLICT, REPEAT, UNKNOWN_ATTEMPT, Action, Folded, fold
 from dialer.masking import mask
+from dialer.meters import NO_METERS, Meters
 from dialer.model import (
+    AmdMode,
     AttemptId,
     CallEvent,
+    CallFacts,
     CallSid,
     CampaignId,
     EventSource,
     FailReason,
     MemberId,
 )
+from dialer.outcomes import ring_s
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Refusal, Refused, Rng, Row, Tx
 from dialer.settlement import Ended, Move, Past, after_call, given_back, without_call
@@ -94,9 +99,15 @@ class Calls:
         attempts: Attempts,
         plans: Plans,
         times: CallTimes,
+        *,
+        meters: Meters = NO_METERS,
+        fingerprint: Callable[[str], str] | None = None,
     ) -> None:
+        """*fingerprint* tells one callee from another in the log, where there is a key for it."""
         self._clock = clock
         self._rng = rng
+        self._meters = meters
+        self._fingerprint = fingerprint
         self._batcher = batcher
         self._attempts = attempts
         self._plans = plans
@@ -120,9 +131,12 @@ class Calls:
         what the carrier told us is never lost to a fault of ours.
         """
         try:
-            for folded in await self._batcher.apply(self._take_in, events):
+            answers = await self._batcher.apply(self._take_in, events)
+            for event, folded in zip(events, answers, strict=True):
                 if folded.action is not None:  # after the commit, so that it is asked for once
                     self._on_action(folded.action)
+                if folded is REPEAT and event.source is not EventSource.LOOKUP:
+                    self._meters.webhook_repeated()
         except StoreError:
             raise
         except Exception:
@@ -201,6 +215,7 @@ class Calls:
                 if each is CONFLICT:
                     sid = record.facts.sid
                     log.error("call.conflict", attempt=record.id, sid=sid, other=event.sid)
+                    self._batcher.after_commit(self._meters.promise_broken)
         if record.state is not state:
             if state is AttemptState.NOT_PLACED:
                 log.warning("call.found_late", attempt=record.id, sid=record.facts.sid)
@@ -209,16 +224,38 @@ class Calls:
         return folded
 
     def _ended(self, record: AttemptRecord) -> None:
-        log.info(
-            "call.ended",
-            attempt=record.id,
-            campaign=record.campaign_id,
-            member=record.member.id,
-            sid=record.facts.sid,
-            outcome=record.outcome,
-            talk_s=record.facts.duration_s,
-        )
+        self._tell_later(record, _line_of(record))
         self._on_change(record.campaign_id)
+
+    def _tell_later(self, record: AttemptRecord, line: dict[str, object] | None = None) -> None:
+        """Count an attempt that is over once that is durable, and write its line if it has one."""
+        assert record.outcome is not None, "it is over"
+        self._batcher.after_commit(
+            partial(
+                self._tell_end,
+                record.campaign_id,
+                record.outcome,
+                record.amd,
+                record.facts,
+                line,
+            )
+        )
+
+    def _tell_end(
+        self,
+        campaign_id: CampaignId,
+        outcome: Outcome,
+        mode: AmdMode,
+        facts: CallFacts,
+        line: dict[str, object] | None,
+    ) -> None:
+        self._meters.call_ended(campaign_id, outcome, mode, facts)
+        if line is None:
+            return
+        phone = line["to"]
+        if self._fingerprint is not None and isinstance(phone, str):
+            line["to_hash"] = self._fingerprint(phone)
+        log.info("call.ended", **line)
 
     async def _settle_at_once(self, tx: Tx, records: Collection[AttemptRecord], now: int) -> None:
         """Where the campaign grants no completion timeout, the end of the call decides."""
@@ -346,6 +383,7 @@ class Calls:
     ) -> None:
         """Close an attempt that became no call, and let the policy decide about its member."""
         record.closed_at, record.outcome, record.calls_back = now, outcome, 1
+        self._tell_later(record)
         member = record.member
         if not member.follows or member.state is not MemberState.DIALING:
             return
@@ -415,6 +453,22 @@ class Calls:
             was=MemberState.CALLED.value,
             attempt_id=row["attempt_id"],
         )
+
+
+def _line_of(record: AttemptRecord) -> dict[str, object]:
+    """What the log says of a call that is over; the number is masked on its way there."""
+    facts, member = record.facts, record.member
+    return {
+        "campaign": record.campaign_id,
+        "member": member.id,
+        "attempt": record.id,
+        "sid": facts.sid,
+        "to": record.phone,
+        "outcome": record.outcome,
+        "ring_s": ring_s(facts),
+        "talk_s": facts.duration_s,
+        "attempt_number": member.attempts + member.counted,
+    }
 
 
 def _outcome_of_refusal(refusal: Refused) -> Outcome:

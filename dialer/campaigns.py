@@ -8,7 +8,8 @@ from typing import Any, Final
 from dialer import audit_log
 from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import AmdMode, CampaignId, OnMachine
-from dialer.ports import Row, Tx
+from dialer.plans import policy_from
+from dialer.ports import Row, Tx, is_id
 from dialer.states import CampaignEvent, CampaignStatus, advance_campaign
 from dialer.suggestions import close_matches, did_you_mean
 from retries.outcome import Outcome
@@ -58,6 +59,7 @@ class NewCampaign:
     completion_timeout_s: int = 900
     callee_calls_per_day: int = 3  # in any 24 hours, by whatever campaign
     callee_calls_per_week: int = 7  # in any 7 days
+    labels: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise UsageError naming the first field whose value is out of bounds."""
@@ -99,29 +101,7 @@ async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
     if await tx.row("campaign_by_name", name=new.name) is not None:
         raise UsageError(f"there is a campaign {new.name!r} already; choose another name")
     campaign_id = await tx.value(
-        "add_campaign",
-        name=new.name,
-        status=CampaignStatus.DRAFT,
-        agent_id=new.agent_id,
-        schedule_id=new.schedule_id,
-        start_at=new.start_at,
-        notes=new.notes,
-        strategy=new.strategy,
-        spam_threshold=new.spam_threshold,
-        max_calls_per_day=new.max_calls_per_day,
-        stay_on_number=int(new.stay_on_number),
-        call_interval_ms=round(new.call_interval_s * MS),
-        max_concurrent=new.max_concurrent,
-        ring_timeout_s=new.ring_timeout_s,
-        amd=new.amd,
-        on_machine=new.on_machine,
-        max_retries=new.max_retries,
-        retry_intervals_s=json.dumps(new.retry_intervals_s),
-        retry_rules=json.dumps({str(k): v for k, v in new.retry_rules.items()}),
-        completion_timeout_s=new.completion_timeout_s,
-        callee_calls_per_day=new.callee_calls_per_day,
-        callee_calls_per_week=new.callee_calls_per_week,
-        now=now,
+        "add_campaign", status=CampaignStatus.DRAFT, now=now, **columns_of(new)
     )
     await tx.many(
         "add_campaign_number",
@@ -131,16 +111,76 @@ async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
         ],
     )
     await tx.run("bump_revision")
-    settings = {"id": campaign_id, "status": CampaignStatus.DRAFT, **asdict(new)}
-    settings["notes"] = audit_log.length(new.notes)
+    settings = {"id": campaign_id, "status": CampaignStatus.DRAFT, **audited(new)}
     await audit_log.record(tx, "campaign.create", new.name, now, after=settings)
     return CampaignId(campaign_id)
+
+
+def columns_of(settings: NewCampaign) -> dict[str, Any]:
+    """A campaign's settings as they are stored; its numbers have a table of their own."""
+    return {
+        "name": settings.name,
+        "agent_id": settings.agent_id,
+        "schedule_id": settings.schedule_id,
+        "start_at": settings.start_at,
+        "notes": settings.notes,
+        "labels": json.dumps(settings.labels, ensure_ascii=False),
+        "strategy": settings.strategy,
+        "spam_threshold": settings.spam_threshold,
+        "max_calls_per_day": settings.max_calls_per_day,
+        "stay_on_number": int(settings.stay_on_number),
+        "call_interval_ms": round(settings.call_interval_s * MS),
+        "max_concurrent": settings.max_concurrent,
+        "ring_timeout_s": settings.ring_timeout_s,
+        "amd": settings.amd,
+        "on_machine": settings.on_machine,
+        "max_retries": settings.max_retries,
+        "retry_intervals_s": json.dumps(settings.retry_intervals_s),
+        "retry_rules": json.dumps({str(k): v for k, v in settings.retry_rules.items()}),
+        "completion_timeout_s": settings.completion_timeout_s,
+        "callee_calls_per_day": settings.callee_calls_per_day,
+        "callee_calls_per_week": settings.callee_calls_per_week,
+    }
+
+
+def settings_from(row: Row, numbers: Sequence[tuple[int, int]]) -> NewCampaign:
+    """A campaign's settings as somebody would have to give them to make it again."""
+    policy = policy_from(row)
+    return NewCampaign(
+        name=row["name"],
+        agent_id=row["agent_id"],
+        numbers=numbers,
+        schedule_id=row["schedule_id"],
+        start_at=row["start_at"],
+        notes=row["notes"],
+        labels=tuple(json.loads(row["labels"])),
+        strategy=Strategy(row["strategy"]),
+        spam_threshold=row["spam_threshold"],
+        max_calls_per_day=row["max_calls_per_day"],
+        stay_on_number=bool(row["stay_on_number"]),
+        call_interval_s=row["call_interval_ms"] / MS,
+        max_concurrent=row["max_concurrent"],
+        ring_timeout_s=row["ring_timeout_s"],
+        amd=AmdMode(row["amd"]),
+        on_machine=OnMachine(row["on_machine"]),
+        max_retries=policy.max_retries,
+        retry_intervals_s=policy.intervals_s,
+        retry_rules=dict(policy.overrides),
+        completion_timeout_s=row["completion_timeout_s"],
+        callee_calls_per_day=row["callee_calls_per_day"],
+        callee_calls_per_week=row["callee_calls_per_week"],
+    )
+
+
+def audited(settings: NewCampaign) -> dict[str, Any]:
+    """Settings as the audit log keeps them: of notes only how long they are."""
+    return {**asdict(settings), "notes": audit_log.length(settings.notes)}
 
 
 async def find(tx: Tx, name: str) -> Row:
     """The campaign of that name or id; raises NotFoundError with the closest name."""
     row = await tx.row("campaign_by_name", name=name)
-    if row is None and name.isdecimal():
+    if row is None and is_id(name):
         row = await tx.row("campaign_plan", campaign_id=int(name))
     if row is None:
         names = [each["name"] for each in await tx.rows("campaign_names")]
@@ -152,9 +192,18 @@ async def find(tx: Tx, name: str) -> Row:
 
 
 async def move(
-    tx: Tx, name: str, event: CampaignEvent, now: int, *, reason: str | None = None
+    tx: Tx,
+    name: str,
+    event: CampaignEvent,
+    now: int,
+    *,
+    reason: str | None = None,
+    hang_up: bool = False,
 ) -> Row:
-    """Apply *event* to a campaign and return its new row; illegal moves raise, nothing changes."""
+    """Apply *event* to a campaign and return its new row; illegal moves raise, nothing changes.
+
+    With *hang_up* a pause also ends the calls that go on, by the daemons whose calls they are.
+    """
     row = await find(tx, name)
     if event in _ENDS:
         # Nobody may be brought in while the campaign ends, or they would wait in it for ever.
@@ -172,17 +221,38 @@ async def move(
     if event is CampaignEvent.START:
         await _check_startable(tx, row)
     moved = await tx.run(
-        "move_campaign", campaign_id=row["id"], was=was, status=status, now=now, reason=reason
+        "move_campaign",
+        campaign_id=row["id"],
+        was=was,
+        status=status,
+        now=now,
+        by=tx.actor,
+        reason=reason,
+        hang_up_at=now if hang_up else None,
     )
     if not moved:
         raise WrongStateError(f"campaign {row['name']!r} was changed by somebody else; look again")
     after: dict[str, Any] = {"status": status, "reason": reason}
+    if hang_up:
+        after["hang_up"] = True
     if event in _ENDS:
         await tx.run("clear_waits", campaign_id=row["id"])
         after["members_cancelled"] = await tx.run("cancel_members", campaign_id=row["id"], now=now)
     await tx.run("bump_revision")
     before = {"status": was, "reason": row["pause_reason"]}
     await audit_log.record(tx, f"campaign.{event}", row["name"], now, before=before, after=after)
+    return await find(tx, row["name"])
+
+
+async def pause(
+    tx: Tx, name: str, now: int, *, reason: str | None = None, hang_up: bool = False
+) -> Row:
+    """Pause a campaign and return its new row; one that is paused may still be hung up on."""
+    row = await find(tx, name)
+    if not hang_up or CampaignStatus(row["status"]) is not CampaignStatus.PAUSED:
+        return await move(tx, name, CampaignEvent.PAUSE, now, reason=reason, hang_up=hang_up)
+    if await tx.run("hang_up_campaign", campaign_id=row["id"], now=now):
+        await audit_log.record(tx, "campaign.hang-up", row["name"], now, after={"hang_up": True})
     return await find(tx, row["name"])
 
 
@@ -195,7 +265,9 @@ async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -
         was=CampaignStatus.ACTIVE,
         status=status,
         now=now,
+        by=tx.actor,
         reason=why,
+        hang_up_at=None,
     )
     await tx.run("bump_revision")
     if moved:

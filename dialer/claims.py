@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dialer import audit_log, limits, pacing
+from dialer import audit_log, hold, limits, pacing
 from dialer.attempts import Attempts, claimed
 from dialer.callees import recent_calls
 from dialer.counters import count_calls
@@ -126,9 +126,17 @@ class Claims:
         self.times: Final = times
         self._turns: Counter[CampaignId] = Counter()
 
+    def allow(self, account: AccountLimits) -> None:
+        """From now on the carrier's account allows *account*; slots that are taken stay so."""
+        self._account = account
+
     async def claim(self, tx: Tx, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         """Serve each request in turn, within one transaction."""
-        account_next_us = await tx.value("account_lane")
+        lane = await tx.row("account_lane")
+        assert lane is not None, "the account has a lane"
+        if wait := hold.wait(lane):
+            return [ClaimResult((), wait) for _ in requests]
+        account_next_us = lane["next_slot_us"]
         results = []
         for request in requests:
             result, account_next_us = await self._serve(tx, request, account_next_us)
@@ -291,7 +299,9 @@ class Claims:
             was=CampaignStatus.ACTIVE,
             status=status,
             now=now,
+            by=None,
             reason=None,
+            hang_up_at=None,
         )
         await tx.run("clear_waits", campaign_id=plan.id)
         return ClaimResult((), finished=True)

@@ -2,22 +2,37 @@
 
 import asyncio
 import gc
-import signal
+import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from typing import TypeAlias
 
 import structlog
 import uvicorn
 
 from dialer import clock
-from dialer.app import App, Engine, build
+from dialer.app import App, Engine, Monitoring, build
 from dialer.errors import DialerError, UnreachableError
+from dialer.meters import Meters
+from dialer.notify import ServiceManager
+from dialer.reloading import Reloading
 from dialer.settings import Settings
+from dialer.supervision import (
+    Signals,
+    dump_when_asked,
+    reload_when_asked,
+    tell_status,
+    watched,
+)
 from dialer.timezones import pin_zone_data
+from dialer.web.current import CurrentWeb
 
 log = structlog.get_logger()
+
+#: What goes on for ever.
+Loop: TypeAlias = Callable[[], Awaitable[None]]
 
 #: How often the drain looks whether the last call has ended.
 DRAIN_POLL_S = 0.05
@@ -27,6 +42,8 @@ LOOP_REST_S = 1.0
 KEEP_ALIVE_S = 75
 #: Requests under way at the end may take this long.
 GRACE_S = 5
+#: How often it is looked how late the event loop is, in real seconds.
+LAG_PAUSE_S = 0.25
 
 
 class _Server(uvicorn.Server):
@@ -34,11 +51,16 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.listening = asyncio.Event()
         self._stopping = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     async def main_loop(self) -> None:
         await self._stopping.wait()
@@ -49,12 +71,15 @@ class _Server(uvicorn.Server):
         self._stopping.set()
 
 
-def run(settings: Settings) -> None:
-    """Run a daemon until it is told to end; raises DialerError when it cannot start or go on."""
+def run(settings: Settings, reread: Callable[[], Settings]) -> None:
+    """Run a daemon until it is told to end; raises DialerError when it cannot start or go on.
+
+    When it is told to read its settings again, *reread* gives them.
+    """
     pin_zone_data()
     tune_collector()
     try:
-        clock.run(_main(settings), settings.scale)
+        clock.run(_main(settings, reread), settings.scale)
     except* DialerError as errors:
         raise _first(errors) from errors
 
@@ -75,11 +100,11 @@ def _first(errors: BaseExceptionGroup[DialerError]) -> DialerError:
     return found
 
 
-async def _main(settings: Settings) -> None:
+async def _main(settings: Settings, reread: Callable[[], Settings]) -> None:
     listener = listen(settings.host, settings.port)
     with listener:
         async with build(settings) as app:
-            await _serve(app, listener)
+            await _serve(app, listener, reread)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,18 +118,28 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(app: App, listener: socket.socket) -> None:
-    server = _web_server(app)
-    stop, hurry = asyncio.Event(), asyncio.Event()
-    _on_signals(stop, hurry)
+async def _serve(app: App, listener: socket.socket, reread: Callable[[], Settings]) -> None:
+    web = CurrentWeb(app.web)
+    server = _web_server(app, web)
+    signals, manager = Signals(), ServiceManager.of(os.environ, os.getpid())
+    signals.heed()
+    turning = watched(app, manager)
     port, daemon_id = listener.getsockname()[1], app.engine.lease.daemon_id
     async with at_work(app) as (loops, unfolded):
-        web = loops.create_task(server.serve(sockets=[listener]))
+        serving = loops.create_task(server.serve(sockets=[listener]))
         log.info("daemon.started", port=port, daemon=daemon_id, unfolded=unfolded)
-        await stop.wait()
-        await drain(app, hurry)
+        servants = [
+            loops.create_task(tell_status(app, manager, server.listening, turning)),
+            loops.create_task(reload_when_asked(signals, Reloading(app, web, reread), manager)),
+            loops.create_task(dump_when_asked(signals, app)),
+        ]
+        await signals.stop.wait()
+        manager.tell("STOPPING=1")
+        await drain(app, signals.hurry)
         server.stop()
-        await web
+        await serving
+        for servant in servants:
+            servant.cancel()
     with suppress(DialerError):
         await app.engine.lease.release()
     log.info("daemon.ended")
@@ -127,14 +162,7 @@ async def at_work(app: App) -> AsyncIterator[tuple[asyncio.TaskGroup, int]]:
             *((group.create_task(app.watch.run()),) if app.watch else ()),
             *(
                 group.create_task(_persistent(name, work))
-                for name, work in (
-                    ("dispatcher", engine.dispatcher.run),
-                    ("launcher", engine.launcher.run),
-                    ("reaper", engine.reaper.run),
-                    ("errands", engine.errands.run),
-                    ("jobs", app.jobs.run),
-                    ("adoption", partial(_adopt, engine, app.settings)),
-                )
+                for name, work in (*_dialing(app), *_monitoring(app))
             ),
         ]
         yield group, unfolded
@@ -144,7 +172,66 @@ async def at_work(app: App) -> AsyncIterator[tuple[asyncio.TaskGroup, int]]:
         writer.cancel()
 
 
-async def _persistent(name: str, work: Callable[[], Awaitable[None]]) -> None:
+def _dialing(app: App) -> Sequence[tuple[str, Loop]]:
+    """The loops by which calls come about and are brought to their end."""
+    engine = app.engine
+    return (
+        ("dispatcher", engine.dispatcher.run),
+        ("launcher", engine.launcher.run),
+        ("reaper", engine.reaper.run),
+        ("errands", engine.errands.run),
+        ("jobs", app.jobs.run),
+        ("adoption", partial(_adopt, engine, app.settings)),
+        *((("reconciliation", app.reconciler.run),) if app.reconciler else ()),
+    )
+
+
+def _monitoring(app: App) -> Sequence[tuple[str, Loop]]:
+    """The loops by which a daemon is watched, where somebody may."""
+    monitoring = app.monitoring
+    if monitoring is None:
+        return ()
+    return (
+        ("gauges", monitoring.gauges.run),
+        ("lag", partial(_watch_lag, monitoring.metrics, app.settings.scale.speed)),
+        ("metrics", partial(_tell_metrics, monitoring, app.settings)),
+    )
+
+
+async def _watch_lag(meters: Meters, speed: float) -> None:
+    """Count how late a timer of the event loop comes, again and again."""
+    loop = asyncio.get_running_loop()
+    pause_s = LAG_PAUSE_S * speed
+    while True:
+        due_s = loop.time() + pause_s
+        await asyncio.sleep(pause_s)
+        meters.loop_lagged(max(0.0, loop.time() - due_s))
+
+
+async def _tell_metrics(monitoring: Monitoring, settings: Settings) -> None:
+    """Serve the metrics until cancelled. Nobody goes uncalled because nobody can watch."""
+    try:
+        listener = listen(settings.metrics_host, settings.metrics_port)
+    except UnreachableError as error:
+        log.warning("metrics.unavailable", error=error.message)
+        await asyncio.Event().wait()
+        return
+    config = uvicorn.Config(
+        monitoring.web, log_config=None, access_log=False, lifespan="off", http="httptools",
+        timeout_graceful_shutdown=GRACE_S,
+    )  # fmt: skip
+    server = _Server(config)
+    with listener:
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[listener]))
+            try:
+                await asyncio.shield(serving)
+            finally:
+                server.stop()
+                await serving
+
+
+async def _persistent(name: str, work: Loop) -> None:
     """Keep a loop running through troubles of the store and the carrier; a defect ends it."""
     while True:
         try:
@@ -154,9 +241,9 @@ async def _persistent(name: str, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(LOOP_REST_S)
 
 
-def _web_server(app: App) -> _Server:
+def _web_server(app: App, web: CurrentWeb) -> _Server:
     config = uvicorn.Config(
-        app.web,
+        web,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -167,15 +254,6 @@ def _web_server(app: App) -> _Server:
     return _Server(config)
 
 
-def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
-    def ask_to_stop() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask_to_stop)
-
-
 async def _adopt(engine: Engine, settings: Settings) -> None:
     """Where several daemons share a store, look after those that are gone."""
     while not engine.lease.sole:
@@ -184,7 +262,8 @@ async def _adopt(engine: Engine, settings: Settings) -> None:
 
 
 async def drain(app: App, hurry: asyncio.Event) -> None:
-    """No new calls; running ones may end, up to the limit; those that still ring then are ended.
+    """No new calls, and none that the carrier has not begun; running ones may end, up to the limit;
+    those that still ring then are ended.
 
     Whatever is left can be recovered.
     """
@@ -196,6 +275,7 @@ async def drain(app: App, hurry: asyncio.Event) -> None:
         await engine.dispatcher.explain_now()
     with suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
+            await _end_queued(engine, hurry)
             # Looked at again and again, because the end of a call is a fact of the store.
             while not hurry.is_set() and (engine.launcher.busy or await _live(engine)):  # noqa: ASYNC110
                 await asyncio.sleep(DRAIN_POLL_S)
@@ -204,6 +284,15 @@ async def drain(app: App, hurry: asyncio.Event) -> None:
         with suppress(TimeoutError, DialerError):
             async with asyncio.timeout(GRACE_S):
                 await engine.reaper.end_unanswered()
+
+
+async def _end_queued(engine: Engine, hurry: asyncio.Event) -> None:
+    """End what the carrier has yet to dial: it might ring when nobody is here any more."""
+    while engine.launcher.busy and not hurry.is_set():  # noqa: ASYNC110  a request may add to it
+        await asyncio.sleep(DRAIN_POLL_S)
+    with suppress(DialerError):
+        await engine.batcher.settled()
+        await engine.reaper.end_queued()
 
 
 async def _live(engine: Engine) -> bool:

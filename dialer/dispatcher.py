@@ -9,23 +9,26 @@ per contact, and nothing is taken from the store that cannot be sent within a te
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import structlog
 
+from dialer import hold
 from dialer.batching import Batcher
 from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult, Claims
 from dialer.errors import DialerError
 from dialer.launcher import Launcher
 from dialer.leases import Lease
+from dialer.meters import NO_METERS, Meters
 from dialer.model import CampaignId, WaitReason
 from dialer.permission import Wait
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Clock, Database, Tx
 from dialer.states import CampaignStatus
+from dialer.telling import Telling
 from dialer.waits import count_waits, record_waits
 
 log = structlog.get_logger()
@@ -59,6 +62,7 @@ class Dispatcher:
         control_poll_s: float,
         explain_s: float,
         fallback_s: float = FALLBACK_S,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._clock = clock
         self._database = database
@@ -70,6 +74,8 @@ class Dispatcher:
         self._control_poll_s = control_poll_s
         self._explain_s = explain_s
         self._fallback_s = fallback_s
+        self._meters = meters
+        self._told = Telling()
         self._campaigns: dict[CampaignId, CampaignPlan] = {}
         self._ask_at: dict[CampaignId, int] = {}
         self._waits: dict[CampaignId, Wait] = {}
@@ -78,11 +84,13 @@ class Dispatcher:
         self._rounds = 0
         self._revision = ASK_AGAIN
         self._rest: Wait | None = None
+        self._hold: Wait | None = None  # of everything, by an operator
         self._held: dict[CampaignId, Wait] = {}  # by the pre-dial check, each until its time
         self.draining = False
         self._wake = asyncio.Event()
         self._look_again = asyncio.Event()  # the explanation is stale
         self.ticked_at = clock.now()
+        self._at_turn: Callable[[], None] = lambda: None
 
     # -- told by others --------------------------------------------------------------------------
 
@@ -123,6 +131,16 @@ class Dispatcher:
         """Take no more members."""
         self.draining = True
 
+    def at_every_turn(self, tell: Callable[[], None], *, within_s: float) -> None:
+        """Call *tell* whenever the loop turns, which it does every *within_s* seconds at least."""
+        self._at_turn = tell
+        self._fallback_s = min(self._fallback_s, within_s)
+
+    @property
+    def campaigns(self) -> int:
+        """How many campaigns are active."""
+        return len(self._campaigns)
+
     # -- the loops -------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -132,6 +150,7 @@ class Dispatcher:
             loops.create_task(self._explain())
             while True:
                 self.ticked_at = self._clock.now()
+                self._at_turn()
                 asking = self._asking()
                 if asking:
                     await self._round(asking)
@@ -148,10 +167,13 @@ class Dispatcher:
     async def refresh(self) -> None:
         """Read the campaigns again if anything an operator does has changed."""
         async with self._database.read() as tx:
-            revision = await tx.value("revision")
+            control = await tx.row("revision")
+            assert control is not None, "there is one row, always"
+            revision = control["revision"]
             if revision == self._revision:
                 return
             plans = await self._plans.active(tx)
+        self._heed_hold(hold.wait(control))
         self._campaigns = {plan.id: plan for plan in plans}
         self._ask_at = dict.fromkeys(self._campaigns, 0)
         self._waits = {k: w for k, w in self._waits.items() if k in self._campaigns}
@@ -159,9 +181,16 @@ class Dispatcher:
         self._look_again.set()
         self._wake.set()
 
+    def _heed_hold(self, wait: Wait | None) -> None:
+        if wait is not None and self._hold is None:
+            log.warning("dialing.held", why=wait.detail)
+        elif wait is None and self._hold is not None:
+            log.info("dialing.released")
+        self._hold = wait
+
     def _asking(self) -> list[CampaignPlan]:
         now = self._clock.now()
-        if self.draining:
+        if self.draining or self._hold is not None:
             return []
         if self._rest is not None:
             if now < (self._rest.until_at or 0):
@@ -191,8 +220,9 @@ class Dispatcher:
             times = [self._rest.until_at or now]
         fallback_s = self._fallback_s
         wait_s = min((min(times) - now) / MS, fallback_s) if times else fallback_s
+        stopped = self.draining or self._hold is not None
         with suppress(TimeoutError):
-            async with asyncio.timeout(fallback_s if self.draining else max(wait_s, 0.001)):
+            async with asyncio.timeout(fallback_s if stopped else max(wait_s, 0.001)):
                 await self._wake.wait()
 
     async def _round(self, asking: Sequence[CampaignPlan]) -> None:
@@ -203,13 +233,19 @@ class Dispatcher:
             self._waits.pop(plan.id, None)
         self._nudged.clear()
         asked_of = self._revision
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             results = await self._batcher.apply(self._claims.claim, requests, alone=True)
+            self._told.over("claim")
         except DialerError as error:
-            log.error("claim.failed", error=str(error))
+            if self._told.is_news("claim", str(error)):
+                log.error("claim.failed", error=str(error))
             until_at = self._clock.now() + int(STORE_REST_S * MS)
             self._rest = Wait(WaitReason.STORE_FAILED, until_at, str(error))
             return
+        finally:
+            self._meters.ticked(loop.time() - began_s)
         for plan, result in zip(asking, results, strict=True):
             self._heed(plan, result)
         if self._revision not in (asked_of, ASK_AGAIN):
@@ -273,6 +309,8 @@ class Dispatcher:
             return Wait(WaitReason.PAUSED, None)
         if self.draining:
             return Wait(WaitReason.DRAINING, None)
+        if self._hold is not None:
+            return self._hold
         held = self._held.get(plan.id) or self._waits.get(plan.id)
         return self._rest or held or Wait(WaitReason.NEXT, None)
 

@@ -14,15 +14,17 @@ from functools import lru_cache
 from typing import IO, Any, Final, TypeAlias
 
 from dialer import audit_log, campaigns, do_not_call
-from dialer.columns import OF_ENTRIES, Columns, Field, match, parse_map
-from dialer.csvio import RejectedRows, Table, TableRow
-from dialer.csvout import write_table
 from dialer.do_not_call import EVERYWHERE, Added, Entry, Source
-from dialer.erased import ErasedPhones, keep_out
+from dialer.erased import ErasedPhones
 from dialer.errors import UsageError
-from dialer.intake import PORTION, Portion, Seen, portions
+from dialer.importing.erased_rows import keep_out
+from dialer.lists.columns import OF_ENTRIES, Columns, Field, match, parse_map
+from dialer.lists.csvio import Rejection, Table, TableRow
+from dialer.lists.csvout import write_table
+from dialer.lists.intake import PORTION, Portion, Seen, portions
+from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId
-from dialer.people import Fault, RowFault
+from dialer.people.person import Fault, RowFault
 from dialer.ports import Clock, Database, Row, Tx
 from dialer.suggestions import close_matches, did_you_mean
 
@@ -45,7 +47,7 @@ class UnknownCampaign:
     reason: EntryFault = EntryFault.UNKNOWN_CAMPAIGN
 
 
-EntriesPortion: TypeAlias = Portion[Entry, Fault | UnknownCampaign]
+EntriesPortion: TypeAlias = Portion[Entry, Rejection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class EntryCounts:
     added: int = 0
     same: int = 0  # listed before
     members_failed: int = 0  # they waited for a call that never comes
-    rejected: Counter[RowFault | EntryFault] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
 
     def facts(self) -> dict[str, Any]:
         """All counts by name."""
@@ -140,9 +142,11 @@ class EntriesImport:
             name = self._order.table.name
             await audit_log.record(tx, action, name, self._clock.now(), after=after)
 
-    def _read(self, row: TableRow) -> Entry | Fault | UnknownCampaign:
+    def _read(self, row: TableRow) -> Entry | Rejection:
+        if row.fault is not None:
+            return row.fault
         columns = self._order.columns
-        told = row.fault or columns.told(row.cells, self._order.region)
+        told = columns.told(row.cells, self._order.region)
         if isinstance(told, Fault):
             return told
         name, scope = told.value(Field.CAMPAIGN), self._order.scope
@@ -150,7 +154,7 @@ class EntriesImport:
             if name not in self._campaigns:
                 return UnknownCampaign(columns.column_of(Field.CAMPAIGN, told), name)
             scope = self._campaigns[name]
-        if not self._seen[scope].add(int(told.phone.removeprefix("+"))):
+        if self._seen[scope].add(int(told.phone.removeprefix("+")), row.number):
             return Fault(columns.phone_column, told.phone, RowFault.DUPLICATE_IN_FILE)
         return Entry(told.phone, scope, told.value(Field.NOTE))
 

@@ -10,32 +10,19 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final
 
-from dialer.csvio import Rejection, TableRow
 from dialer.errors import WrongStateError
-from dialer.intake import Portion
-from dialer.people import Fault, RowFault
-from dialer.phones import readings
 from dialer.ports import Tx
 
 #: What stands in place of an erased number; no number begins like it, so none of it is dialed.
 PREFIX: Final = "erased:"
 #: Of the hash so much is in a pseudonym: 96 bits tell any two people apart.
 _PSEUDONYM_DIGITS: Final = 24
+#: And so much in a log, which tells apart those of one day.
+_FINGERPRINT_DIGITS: Final = 16
 #: Hashed as if it were a number, it marks the key; no number is empty.
 _MARK: Final = ""
-
-
-class Callee(Protocol):
-    """Whoever has a phone number."""
-
-    @property
-    def phone(self) -> str: ...
-
-
-T = TypeVar("T", bound=Callee)
-R = TypeVar("R", bound=Rejection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +39,10 @@ class PhoneKey:
         """What stands in place of an erased number: the same for the same number and key."""
         return f"{PREFIX}{self.hash(phone)[:_PSEUDONYM_DIGITS]}"
 
+    def fingerprint(self, phone: str) -> str:
+        """What tells a number from others in a log, where a pseudonym would be taken for one."""
+        return self.hash(phone)[:_FINGERPRINT_DIGITS]
+
     @property
     def mark(self) -> str:
         """What tells this key from another one."""
@@ -66,6 +57,10 @@ class ErasedPhones:
 
     def __init__(self, key: Callable[[], PhoneKey]) -> None:
         self._key = key
+
+    def key(self) -> PhoneKey:
+        """The key they are known by; raises UsageError when there is none."""
+        return self._key()
 
     async def any(self, tx: Tx) -> bool:
         """Whether anybody was erased so far."""
@@ -102,43 +97,6 @@ class ErasedPhones:
                     f"{phone} was erased: it is not called, and not stored again",
                     next_step=f"dialer dnc check {phone}",
                 )
-
-
-async def keep_out(
-    tx: Tx, erased: ErasedPhones | None, portion: Portion[T, R], column: str, region: str
-) -> Portion[T, R]:
-    """*portion* of a list without those who were erased, whose rows are rejected for it.
-
-    Of such a row its place in the file stays, and nothing that it says: neither what is kept of
-    rejected rows nor their file brings back what was erased. *column* is where the list has its
-    numbers, *region* where those without a country are.
-    """
-    if erased is None or not await erased.any(tx):
-        return portion
-    told = [frozenset[str]().union(*(readings(cell, region) for cell in row.cells))
-            for row, _ in portion.rejected]  # fmt: skip
-    gone = await erased.among(tx, {each.phone for each in portion.taken}.union(*told))
-    if not gone:
-        return portion
-    fault = cast(R, Fault(column, "", RowFault.ERASED))
-    rows = list(zip(portion.taken, portion.origins, strict=True))
-    rejected = [
-        *(
-            _emptied(row, fault) if phones & gone else (row, f)
-            for (row, f), phones in zip(portion.rejected, told, strict=True)
-        ),
-        *(_emptied(row, fault) for each, row in rows if each.phone in gone),
-    ]
-    kept = [(each, row) for each, row in rows if each.phone not in gone]
-    return Portion(
-        [each for each, _ in kept],
-        sorted(rejected, key=lambda pair: pair[0].number),
-        [row for _, row in kept],
-    )
-
-
-def _emptied(row: TableRow, fault: R) -> tuple[TableRow, R]:
-    return TableRow(row.number, ()), fault
 
 
 def check_mark(key: PhoneKey, hashes: Iterable[str]) -> None:

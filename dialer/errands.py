@@ -24,6 +24,10 @@ class Errands:
         self._message_url = message_url
         self._queue: asyncio.Queue[Action] = asyncio.Queue()
 
+    def reach(self, message_url: Callable[[AttemptId], str]) -> None:
+        """From now on the carrier is sent to other addresses."""
+        self._message_url = message_url
+
     def add(self, action: Action) -> None:
         self._queue.put_nowait(action)
 

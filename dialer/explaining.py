@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from dialer import do_not_call, limits
+from dialer import do_not_call, hold, limits
 from dialer.callees import recent_calls
 from dialer.hours import HORIZON_MS
 from dialer.hours_format import format_weekly
@@ -50,6 +50,7 @@ class Question(StrEnum):
     """What is asked before a call: the closed set, in the order in which it is asked."""
 
     MEMBER = "member"  # is there a call to be made at all?
+    HOLD = "hold"  # is everything held?
     STATUS = "campaign status"
     START = "campaign start"
     HOURS = "campaign hours"
@@ -178,6 +179,7 @@ class Explainer:
             calls = [call for call in calls if call <= at]
         checks = [
             _member(row),
+            await self._held(tx),
             self._status(plan),
             self._start(plan, at),
             self._hours(plan, at),
@@ -201,6 +203,14 @@ class Explainer:
         return sorted(calls.get(contact_id, ()))
 
     # -- the campaign ----------------------------------------------------------------------------
+
+    async def _held(self, tx: Tx) -> Check:
+        """Whether everything is held at this moment, whatever moment is asked about."""
+        stands = await hold.standing(tx)
+        if stands is None:
+            return Check(Question.HOLD, {"held": False})
+        inputs = {"held": True, "since": _utc(stands.at), "by": stands.by, "why": stands.reason}
+        return Check(Question.HOLD, inputs, WaitReason.HELD, None, "dialer resume --all")
 
     def _status(self, plan: CampaignPlan) -> Check:
         inputs = {"status": plan.status.value}
@@ -298,6 +308,7 @@ class Explainer:
 _NEVER: Final = frozenset({*FailReason, WaitReason.ENDED})
 #: Answers by which nobody can tell when the next call may be made, if ever.
 _OPEN_ENDED: Final = _NEVER | {
+    WaitReason.HELD,
     WaitReason.ZONE_UNKNOWN,
     WaitReason.IN_CALL,
     WaitReason.AWAITING_OUTCOME,

@@ -34,7 +34,7 @@ class Health:
     async def _database_trouble(self) -> str | None:
         try:
             async with self._database.read() as tx:
-                await tx.value("revision")
+                await tx.row("revision")
         except DialerError as error:
             return error.message
         # On a full disk reading goes well.

@@ -8,7 +8,7 @@ only ever a question whether something is due, and a missed one is run once, not
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 import structlog
@@ -41,12 +41,13 @@ def nightly(
     *,
     hour: int,
     minute: int,
+    zone: tzinfo = UTC,
     at_start: bool = False,
 ) -> Job:
-    """A job for a quiet hour, UTC; *at_start* is for one that must be done, daemon at night or
-    not.
+    """A job for a quiet hour, in UTC or another *zone*; *at_start* is for one that must be done,
+    daemon at night or not.
     """
-    return Job(name, CronTrigger(hour=hour, minute=minute, timezone=UTC), work, at_start)
+    return Job(name, CronTrigger(hour=hour, minute=minute, timezone=zone), work, at_start)
 
 
 class Jobs:

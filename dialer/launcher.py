@@ -25,6 +25,7 @@ import structlog
 from dialer.batching import Batcher
 from dialer.calls import Calls
 from dialer.leases import Lease
+from dialer.meters import NO_METERS, Meters, RetryReason
 from dialer.model import AttemptId, CampaignId, Claim
 from dialer.ports import (
     Accepted,
@@ -88,6 +89,7 @@ class Launcher:
         at_once: int,
         spacing_us: int = 0,
         screening: Screening | None = None,
+        meters: Meters = NO_METERS,
     ) -> None:
         """*at_once* requests may be on their way, all of which the carrier's door lets through:
         one that had to wait there after its last look would leave although a pause came between.
@@ -110,6 +112,7 @@ class Launcher:
         self._failures = _Failures()
         self._draining = False
         self._screening = screening
+        self._meters = meters
 
     def attach(self, brake: Brake) -> None:
         """Name who is told when the carrier does not take calls, or the check does not answer."""
@@ -134,6 +137,10 @@ class Launcher:
         for claim in claims:
             heapq.heappush(self._heap, (claim.send_at, next(self._order), claim))
         self._wake.set()
+
+    def space(self, spacing_us: int) -> None:
+        """From now on requests keep *spacing_us* apart."""
+        self._spacing_us = spacing_us
 
     async def drain(self) -> None:
         """Give back what has not been sent; requests on their way run on."""
@@ -189,9 +196,10 @@ class Launcher:
         self._in_flight.update(claim.attempt_id for claim in due)
         wanted = await self._still_wanted(due)
         unwanted = [claim for claim in due if claim.attempt_id not in wanted]
+        now = self._clock.now()
         for claim in due:
             if claim.attempt_id in wanted:
-                requests.create_task(self._send(claim))
+                requests.create_task(self._send(claim, now))
         self._in_flight.difference_update(claim.attempt_id for claim in unwanted)
         if unwanted:
             await self._release(unwanted, "no longer wanted")
@@ -209,7 +217,7 @@ class Launcher:
             return set()
         return {row["id"] for row in rows}
 
-    async def _send(self, claim: Claim) -> None:
+    async def _send(self, claim: Claim, sent_at: int) -> None:
         try:
             order = Order(
                 attempt_id=claim.attempt_id,
@@ -223,9 +231,11 @@ class Launcher:
             placement = await self._place(order)
             match placement:
                 case Accepted(sid=sid):
+                    self._asked_for(claim, sent_at)
                     self._failures.in_a_row = 0
                     self._calls.accepted(claim.attempt_id, sid)
                 case Doubtful(why=why):
+                    self._asked_for(claim, sent_at)
                     self._batcher.post(self._calls.doubted, [(claim.attempt_id, why)])
                     self._trouble(why)
                 case Throttled():
@@ -233,12 +243,18 @@ class Launcher:
                 case NotSent(why=why):
                     await self._not_sent(claim, why)
                 case Refused():
+                    if placement.kind is not Refusal.CONFIGURATION:  # then no attempt is spent
+                        self._asked_for(claim, sent_at)
                     await self._refused(claim, placement)
                 case _:
                     assert_never(placement)
         finally:
             self._in_flight.discard(claim.attempt_id)
             self._wake.set()
+
+    def _asked_for(self, claim: Claim, sent_at: int) -> None:
+        late_s = max(0, sent_at - claim.send_at) / MS
+        self._meters.call_asked_for(claim.campaign_id, claim.number_id, late_s)
 
     async def _place(self, order: Order) -> Placement:
         try:
@@ -252,6 +268,7 @@ class Launcher:
         again_at = self._clock.now() + int(throttled.retry_after_s * MS)
         self._slow_down(again_at, f"carrier asks to wait: {throttled.message}")
         if again_at < claim.void_at and not self._draining:
+            self._meters.carrier_retried(RetryReason.THROTTLED)
             heapq.heappush(self._heap, (again_at, next(self._order), claim))
             self._wake.set()
         else:

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from dialer.errors import DialerError, WrongStateError
+from dialer.meters import NO_METERS, Meters
 from dialer.model import DaemonId
 from dialer.ports import Clock, Database
 
@@ -28,11 +29,19 @@ class Lease:
     """This daemon's claim to be alive. :meth:`acquire` first, then keep :meth:`run` running."""
 
     def __init__(
-        self, clock: Clock, database: Database, *, name: str, lease_s: float, sole: bool
+        self,
+        clock: Clock,
+        database: Database,
+        *,
+        name: str,
+        lease_s: float,
+        sole: bool,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._clock = clock
         self._database = database
         self._name = name
+        self._meters = meters
         self._lease_ms = int(lease_s * MS)
         self.sole = sole  # a store of its own: whoever had it before is gone
         self._until_at = 0
@@ -69,7 +78,8 @@ class Lease:
                 raise
             except DialerError as error:
                 # Without a valid lease nothing is sent; dialing goes on when the store is back.
-                log.warning("lease.renewal_failed", error=str(error))
+                if self.trouble != error.message:  # once, not at every try
+                    log.warning("lease.renewal_failed", error=str(error))
                 self.trouble = error.message
             else:
                 self.trouble = None
@@ -108,7 +118,9 @@ class Lease:
         }
         async with self._database.write() as tx:
             adopted = await tx.run("adopt_from_ended", **params)
-            adopted += await tx.run("adopt_from_expired", **params)
+            expired = await tx.run("adopt_from_expired", **params)
+            adopted += expired
+        self._meters.attempts_adopted(expired)
         if adopted:
             log.warning("attempts.adopted", attempts=adopted, daemon=self.daemon_id)
         return adopted

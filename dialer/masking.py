@@ -39,6 +39,31 @@ _LAST: Final = 3
 _FIRST: Final = 4
 
 
+#: In place of what nobody is to read.
+HIDDEN: Final = "***"
+#: What stands before a secret wherever programs write one: an address with a password, the head of
+#: a request, a name that says what it is.
+_SECRET: Final = re.compile(
+    r"(?P<before>(?<=//)[^\s/:@]*:)[^\s/@]+(?=@)"
+    r"|(?P<scheme>\b(?:basic|bearer)\s+)[\w+/=.~-]{8,}"
+    r"|(?P<name>\b[\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[:=]\s*[\"']?)"
+    r"(?!\s)(?:(?:basic|bearer)\s+)?[^\s\"',;&)}\]]+",
+    re.IGNORECASE,
+)
+#: No secret is found in a text that has none of these.
+_SECRET_WORDS: Final = ("passw", "secret", "token", "key", "basic", "bearer", "//")
+
+
+def hide_secrets(text: str) -> str:
+    """Hide what is a secret by its looks: passwords of addresses, tokens behind their names."""
+    small = text.lower()
+    if not any(word in small for word in _SECRET_WORDS):  # nearly always, and much quicker
+        return text
+    return _SECRET.sub(
+        lambda found: f"{found['before'] or found['scheme'] or found['name']}{HIDDEN}", text
+    )
+
+
 def mask(text: str) -> str:
     """Hide the middle of every phone number in *text*: +15551234567 becomes +1555***567.
 

@@ -141,6 +141,7 @@ class WaitReason(StrEnum):
     DRAFT = "draft"  # the campaign is being prepared
     NOT_STARTED = "not_started"  # the campaign's start lies ahead
     PAUSED = "paused"  # the campaign is paused
+    HELD = "held"  # everything is held, until somebody releases it
     ENDED = "ended"  # the campaign is completed or cancelled
     NO_DAEMON = "no_daemon"  # no daemon has seen the campaign yet
     DRAINING = "draining"  # the daemon is going down
@@ -177,6 +178,7 @@ class FailReason(StrEnum):
     DO_NOT_CALL = "do_not_call"  # the callee, or somebody for them, has asked not to be called
     DESTINATION_NOT_ALLOWED = "destination_not_allowed"  # our account may not call there
     REFUSED_BY_CHECK = "refused_by_check"  # the operator's own check before calls said never
+    SKIPPED = "skipped"  # the operator took it out of the campaign's calls
     CANCELLED = "cancelled"  # the campaign was cancelled or ended by hand
 
 

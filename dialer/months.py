@@ -68,16 +68,23 @@ def month_of(at: int, zone_name: str) -> tuple[int, int]:
 
 def of_schedule(year: int, month: int, hours: OpeningHours, names: NameProvider) -> Month:
     """The month as a schedule has it."""
+    return Month(days_of(_dates(year, month), hours, names))
+
+
+def days_of(dates: Sequence[date], hours: OpeningHours, names: NameProvider) -> tuple[Day, ...]:
+    """Days as a schedule has them."""
     schedule = hours.schedule
-    holidays = _holidays_of(year, schedule.calendars, names)
+    holidays: dict[date, list[Holiday]] = {}
+    for year in sorted({day.year for day in dates}):
+        holidays |= _holidays_of(year, schedule.calendars, names)
     for day in schedule.holidays:
         holidays.setdefault(day, []).insert(0, Holiday(OWN_HOLIDAY, ""))
     days = []
-    for day in _dates(year, month):
+    for day in dates:
         ranges = hours.ranges_on(day)
         mark = _MARKS[hours.basis_of(day), bool(ranges)]
         days.append(Day(day, mark, ranges, tuple(holidays.get(day, ()))))
-    return Month(tuple(days))
+    return tuple(days)
 
 
 def of_calendars(year: int, month: int, calendars: Iterable[str], names: NameProvider) -> Month:
@@ -114,6 +121,6 @@ def _holidays_of(
     return found
 
 
-def _dates(year: int, month: int) -> Iterable[date]:
+def _dates(year: int, month: int) -> Sequence[date]:
     _, length = monthrange(year, month)
     return [date(year, month, number) for number in range(1, length + 1)]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dialer import audit_log
 from dialer.counters import local_day
-from dialer.errors import NotFoundError, UsageError
+from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import NumberId
 from dialer.phones import PhoneError, e164
 from dialer.places import zone_of
@@ -165,6 +165,48 @@ async def score(tx: Tx, phone: str, value: float, region: str, now: int) -> Row:
     row = await find(tx, phone, region)
     await tx.run("score_number", number_id=row["id"], score=value, source=MANUAL, now=now)
     return await _revised(tx, row, "numbers.score", now)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberDossier:
+    """All that is known of one number."""
+
+    report: NumberReport
+    campaigns: Sequence[Row]  # those that may call from it, with its weight
+    live: int  # calls that go on
+    attempts: int
+
+
+async def dossier(tx: Tx, phone: str, region: str, now: int) -> NumberDossier:
+    """A number with the campaigns that may call from it."""
+    row = await find(tx, phone, region)
+    (report,) = [each for each in await reports(tx, now) if each.row["id"] == row["id"]]
+    traces = await tx.row("number_traces", number_id=row["id"])
+    assert traces is not None, "it is counted, so there is one row"
+    serving = await tx.rows("campaigns_of_number", number_id=row["id"])
+    return NumberDossier(report, serving, traces["live"], traces["attempts"])
+
+
+async def remove(tx: Tx, phone: str, region: str, now: int) -> Row:
+    """Forget a number that nobody was ever called from; raises WrongStateError for others."""
+    found = await dossier(tx, phone, region, now)
+    row = found.report.row
+    if found.attempts:
+        raise WrongStateError(
+            f"number {row['phone']} has {found.attempts:,} attempts, which must stay known: it"
+            " cannot be removed",
+            next_step=f"dialer numbers disable {row['phone']}",
+        )
+    if found.campaigns:
+        names = ", ".join(repr(each["name"]) for each in found.campaigns)
+        raise WrongStateError(
+            f"number {row['phone']} is in use by {names}",
+            next_step=f"dialer numbers exclude {row['phone']}",
+        )
+    await tx.run("delete_number_days", number_id=row["id"])
+    await tx.run("delete_number", number_id=row["id"])
+    await audit_log.record(tx, "numbers.remove", row["phone"], now, before=_audited(row))
+    return row
 
 
 #: A region without numbers: only those with a plus can be read there.

@@ -137,6 +137,14 @@ def greeting_is_over(event: CallEvent) -> bool:
     return event.source is EventSource.AMD and event.answered_by in GREETING_ENDED
 
 
+def ring_s(facts: CallFacts) -> float | None:
+    """From the first ring to the answer or the end, in seconds; None when nobody told."""
+    until_at = facts.answered_at or facts.ended_at
+    if facts.ringing_at is None or until_at is None:
+        return None
+    return max(0, until_at - facts.ringing_at) / 1000
+
+
 def verdict_of(facts: CallFacts, amd: AmdMode) -> Verdict:
     """Who picked up, as far as anybody has told; nobody is asked where detection is off."""
     return Verdict.HUMAN if amd is AmdMode.OFF else carrier_verdict(facts.answered_by)

@@ -4,20 +4,26 @@ Nothing is guessed: ringing the wrong person is worse than a row the operator ha
 spreadsheet has rounded, what holds letters or an extension, and what can be read as two numbers is
 refused, even where the library would make a callable number of it.
 
-The library takes its time: most of a long import would be spent in it. So the everyday numbers of
-a country are recognised by the library's own patterns, asked directly (:class:`_Everyday`); only
-what they do not settle is parsed. A property test compares the two ways.
+The library takes its time: most of a long import would be spent in it. So what is written the
+everyday way is first matched against the library's own patterns (:class:`_Country`), and only what
+they do not settle is given to the library. Property tests hold the two ways to the same answers.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from typing import Final, Self
+from functools import cache, lru_cache
+from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberDesc,
+    PhoneNumberFormat,
+)
 
 from dialer.errors import UsageError
 from dialer.suggestions import close_matches, did_you_mean
@@ -38,7 +44,12 @@ _SEPARATED: Final = re.compile(r"[,;|\n\"]")
 _ROUNDED_TO: Final = re.compile(r"(?<=\d{7})[.,]0{1,2}$")
 #: No number that is called has fewer digits with its country, nor without it than four.
 _CALLABLE: Final = re.compile(r"(?:\d\D*){4}")
-_WRITTEN: Final = re.compile(r"\(?\+?[\d \t().\-/\u2010-\u2015\u2212]+")
+_WRITTEN: Final = re.compile(r"\(?\+?[\d ().\-/\u2010-\u2015\u2212]+")
+#: The same without what needs a second look: slashes, other scripts, decimals and endless texts.
+_PLAIN: Final = re.compile(
+    r"(?!\+?\d+\.0{1,2}\Z)\(?\+?[0-9 ().\-\u2010-\u2015\u2212]{4,50}", re.ASCII
+)
+_MARKS: Final = str.maketrans("", "", " ().-\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
 
 
 class PhoneFault(StrEnum):
@@ -71,16 +82,11 @@ def e164(text: str, region: str) -> str:
     *region* (two letters, ISO 3166) is where numbers without a country are.
     """
     written = _bare(text)
-    if _SCIENTIFIC.fullmatch(written) or _FLOAT.fullmatch(written):
-        raise PhoneError(text, PhoneFault.ROUNDED, region)
-    if not _WRITTEN.fullmatch(written) or _TWO_ENDS.search(written):
-        raise PhoneError(text, PhoneFault.INVALID, region)
-    found = _everyday(written, region) or parsed(written, region)
-    if found is None:
-        raise PhoneError(text, PhoneFault.INVALID, region)
-    if "+" not in written and _reads_otherwise(written, region, found):
-        raise PhoneError(text, PhoneFault.AMBIGUOUS, region)
-    return found
+    if _PLAIN.fullmatch(written):
+        found = _everyday(written.translate(_MARKS), region)
+        if found is not None:
+            return found
+    return _surely(text, written, region)
 
 
 def parsed(text: str, region: str | None) -> str | None:
@@ -124,9 +130,25 @@ def _bare(text: str) -> str:
     """*text* without what only carries a number: guard, scheme, invisible marks, wide letters."""
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    text = _GUARD.sub("", text.strip(), count=1)
+    text = text.replace("\t", " ").strip()
+    if "'" in text:
+        text = _GUARD.sub("", text, count=1)
     found = _SCHEME.match(text)
     return text[found.end() :].strip() if found else text
+
+
+def _surely(text: str, written: str, region: str) -> str:
+    """What the library reads in *text*, whose bare form is *written*, when it is surely that."""
+    if _SCIENTIFIC.fullmatch(written) or _FLOAT.fullmatch(written):
+        raise PhoneError(text, PhoneFault.ROUNDED, region)
+    if not _WRITTEN.fullmatch(written) or _TWO_ENDS.search(written):
+        raise PhoneError(text, PhoneFault.INVALID, region)
+    found = parsed(written, region)
+    if found is None:
+        raise PhoneError(text, PhoneFault.INVALID, region)
+    if "+" not in written and _reads_otherwise(written, region, found):
+        raise PhoneError(text, PhoneFault.AMBIGUOUS, region)
+    return found
 
 
 def _formatted(number: PhoneNumber) -> str:
@@ -143,88 +165,130 @@ def _reads_otherwise(written: str, region: str, found: str) -> bool:
 
 # -- the short way --------------------------------------------------------------------------------
 
-_MARKS: Final = str.maketrans("", "", " \t().-/")
-_NEVER: Final = re.compile("(?!)")
+_NEVER: Final = "(?!)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Everyday:
-    """The fixed-line and mobile numbers of the first country of a calling code.
+class _Country:
+    """How numbers are written in a country, in patterns made of the library's own.
 
-    Sufficient, not necessary: what matches is valid and read digit by digit, what does not match
-    is left to the library.
+    What they settle, the library reads in the same way; what they do not settle is no less a
+    number, and the library has to be asked.
     """
 
     code: str
-    dropped: re.Pattern[str]  # what the library may take for a prefix and leave out
-    abroad: re.Pattern[str]  # what it may take for the way out of the country
-    kinds: tuple[tuple[tuple[int, ...], re.Pattern[str]], ...]
+    abroad: re.Pattern[str]  # the way out of the country
+    overall: re.Pattern[str]  # any national number
+    opening: re.Pattern[str]  # the prefix that is left out from abroad, before such a number
+    valid: re.Pattern[str]  # from here on: a number of any country that has the calling code
 
-    @classmethod
-    def of(cls, region: str) -> Self:
+    def national(self, digits: str, at: int = 0) -> str | None:
+        """The national number in *digits* from *at* on, if it is settled that it is one."""
+        opening = self.opening.match(digits, at)
+        if opening is None or self.valid.match(digits, opening.end()) is None:
+            return None
+        return digits[opening.end() :]
+
+
+def _everyday(digits: str, region: str) -> str | None:
+    """The number that these digits, maybe after a plus, are; None when that is not settled."""
+    if digits.startswith("+"):
+        return _international(digits[1:])
+    country = _country(region)
+    if country is None:
+        return None
+    way_out = country.abroad.match(digits)
+    if digits.startswith(country.code):
+        return None if way_out else _without_its_plus(digits, country)
+    if way_out:
+        return _international(digits[way_out.end() :])
+    national = country.national(digits)
+    return None if national is None else f"+{country.code}{national}"
+
+
+def _international(digits: str) -> str | None:
+    country = _called(digits[:3])
+    national = None if country is None else country.national(digits, len(country.code))
+    return None if country is None or national is None else f"+{country.code}{national}"
+
+
+def _without_its_plus(digits: str, country: _Country) -> str | None:
+    """The number with the calling code in front, unless all of it may be a national one."""
+    national = digits.removeprefix(country.code)
+    if country.overall.fullmatch(digits) or country.national(national) != national:
+        return None
+    whole = f"+{digits}"
+    return whole if _international(digits) == whole else None
+
+
+@lru_cache(maxsize=512)
+def _country(region: str) -> _Country | None:
+    """A country by its two letters; None when the library has no plan of it."""
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        return None
+    plan = PhoneMetadata.metadata_for_region(region)
+    assert plan is not None, "the library supports no country without its plan"
+    assert plan.general_desc is not None, "every plan says what its numbers are like"
+    dropped = re.compile(plan.national_prefix_for_parsing or _NEVER)
+    overall = _whole(plan.general_desc, plan.general_desc)
+    # A prefix from which the library makes something else of the number captures a part of it.
+    made_over = "".join(f"(?({group})(?!))" for group in range(1, dropped.groups + 1))
+    return _Country(
+        code=str(phonenumbers.country_code_for_region(region)),
+        abroad=re.compile(plan.international_prefix or _NEVER),
+        overall=re.compile(plan.general_desc.national_number_pattern or _NEVER),
+        opening=re.compile(f"(?>{dropped.pattern}|){made_over}(?={overall})"),
+        valid=_valid(phonenumbers.country_code_for_region(region)),
+    )
+
+
+@cache
+def _called(digits: str) -> _Country | None:
+    """The first of the countries with whose calling code these three digits begin."""
+    if not digits or digits.startswith("0"):  # which would get lost in the codes' keys
+        return None
+    for length in (1, 2, 3):  # no code is the beginning of another one
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length]))
+        if regions is not None:
+            return _country(regions[0])
+    return None
+
+
+@cache
+def _valid(code: int) -> re.Pattern[str]:
+    """The valid national numbers under a calling code, up to the end of the text.
+
+    As the library does, each number is held against one country only: the first to which its
+    leading digits belong or, where a country has none, the first in which it is valid.
+    """
+    numbers, elsewhere = [], _NEVER
+    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]:
         plan = PhoneMetadata.metadata_for_region(region)
         assert plan is not None, "the library lists no country without its plan"
-        overall = plan.general_desc
-        assert overall is not None, "every plan says what its numbers are like"
-        return cls(
-            code=str(plan.country_code),
-            dropped=_pattern(plan.national_prefix_for_parsing),
-            abroad=_pattern(plan.international_prefix),
-            kinds=tuple(
-                (
-                    kind.possible_length or overall.possible_length,
-                    # Of both, as the library asks: a number of its kind, and of the country.
-                    re.compile(
-                        f"(?=(?:{overall.national_number_pattern})\\Z)"
-                        f"(?:{kind.national_number_pattern})"
-                    ),
-                )
-                for kind in (plan.fixed_line, plan.mobile)
-                if kind is not None and kind.national_number_pattern
-            ),
-        )
-
-    def has(self, national: str) -> bool:
-        """Whether the digits behind the calling code are such a number as they stand."""
-        return self.dropped.match(national) is None and any(
-            len(national) in lengths and pattern.fullmatch(national)
-            for lengths, pattern in self.kinds
-        )
+        leading = plan.leading_digits or ""
+        numbers.append(f"(?!{elsewhere})(?={leading})(?:{_of_any_kind(plan)})")
+        elsewhere += f"|{leading}" if leading else ""
+    return re.compile("|".join(numbers))
 
 
-def _everyday(written: str, region: str) -> str | None:
-    """The number when it is an everyday one; None when the library has to be asked."""
-    digits = written.translate(_MARKS)
-    if not digits.isascii():  # digits of other scripts are digits to the patterns, too
-        return None
-    if digits.startswith("+"):
-        for plan in map(_plan, (digits[1:2], digits[1:3], digits[1:4])):
-            if plan is not None:
-                return digits if plan.has(digits[1 + len(plan.code) :]) else None
-        return None
-    plan = _plan_of(region)
-    if plan is None or digits.startswith(plan.code) or plan.abroad.match(digits):
-        return None
-    return f"+{plan.code}{digits}" if plan.has(digits) else None
+def _of_any_kind(plan: PhoneMetadata) -> str:
+    """A pattern of texts that are nothing but a number in use in a country, frequent ones first."""
+    overall = plan.general_desc
+    assert overall is not None, "every plan says what its numbers are like"
+    kinds = (
+        plan.mobile, plan.fixed_line, plan.voip, plan.toll_free, plan.shared_cost,
+        plan.premium_rate, plan.personal_number, plan.pager, plan.uan, plan.voicemail,
+    )  # fmt: skip
+    patterns = (
+        _whole(kind, overall) for kind in kinds if kind is not None and kind.national_number_pattern
+    )
+    # Fixed and mobile numbers of some countries are alike: once is enough.
+    return f"(?={_whole(overall, overall)})(?:{'|'.join(dict.fromkeys(patterns))})"
 
 
-@cache
-def _plan(code: str) -> _Everyday | None:
-    """The plan of a calling code; of those that countries share, its first country's."""
-    if not (code.isascii() and code.isdecimal()) or str(int(code)) != code:
-        return None
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ("001",))
-    first = PhoneMetadata.metadata_for_region(regions[0]) if regions[0] != "001" else None
-    return None if first is None or first.leading_digits else _Everyday.of(regions[0])
-
-
-@cache
-def _plan_of(region: str) -> _Everyday | None:
-    """The plan of a country, unless it shares its calling code and is not the first."""
-    plan = _plan(str(phonenumbers.country_code_for_region(region)))
-    regions = () if plan is None else phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(plan.code)]
-    return plan if region in regions[:1] else None
-
-
-def _pattern(text: str | None) -> re.Pattern[str]:
-    return _NEVER if text is None else re.compile(text)
+def _whole(kind: PhoneNumberDesc, overall: PhoneNumberDesc) -> str:
+    """A pattern of texts that are nothing but a number of this kind, in one of its lengths."""
+    lengths = "|".join(
+        rf"\d{{{length}}}" for length in kind.possible_length or overall.possible_length
+    )
+    return rf"(?=(?:{lengths})\Z)(?:{kind.national_number_pattern})\Z"

@@ -17,7 +17,7 @@ The library's table of zones, taken as it stands, has people rung an hour early:
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Self
@@ -41,11 +41,13 @@ class Place:
 
     regions: tuple[str, ...]
     zones: tuple[str, ...]  # IANA names, that of most numbers first
+    #: The place as one text, as in ``US-FL America/New_York America/Chicago``. It is made once,
+    #: for a few places are asked for it by every row of a long list.
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """The place as one text, as in ``US-FL America/New_York America/Chicago``."""
-        return " ".join(("+".join(self.regions) or _UNKNOWN, *(self.zones or (_UNKNOWN,))))
+    def __post_init__(self) -> None:
+        words = ("+".join(self.regions) or _UNKNOWN, *(self.zones or (_UNKNOWN,)))
+        object.__setattr__(self, "key", " ".join(words))
 
     @classmethod
     def from_key(cls, key: str) -> Self:
@@ -66,13 +68,18 @@ def place_of(phone: str, zone: str | None = None) -> Place:
     place = _place_of_number(phone)
     if zone is None:
         return place
-    return Place(place.regions, (zone,) if zone in zone_names() else ())
+    return _by_own_zone(place.regions, zone)
 
 
 def zone_of(phone: str) -> str | None:
     """The zone of the E.164 number, when there is exactly one in which it may be."""
     zones = _place_of_number(phone).zones
     return zones[0] if len(zones) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _by_own_zone(regions: tuple[str, ...], zone: str) -> Place:
+    return Place(regions, (zone,) if zone in zone_names() else ())
 
 
 def _known(names: list[str]) -> tuple[str, ...]:
@@ -171,36 +178,29 @@ class _Country:
     """A country, by the national numbers it has under its calling code."""
 
     region: str
-    has: re.Pattern[str]
-    unsettled: re.Pattern[str]  # toll-free, shared cost, over the internet and so on
-    settled: re.Pattern[str]  # with an area in front, unless it is one of the unsettled
+    has: re.Pattern[str]  # with a group "area" when the number stays in that of its first digits
 
     @classmethod
     def of(cls, region: str) -> Self:
         plan = PhoneMetadata.metadata_for_region(region)
         assert plan is not None, "the library lists no country without its plan"
-        overall = _either(plan.general_desc)
-        unsettled = _either(
+        # Toll-free, shared cost, over the internet and so on.
+        adrift = _either(
             plan.premium_rate, plan.toll_free, plan.shared_cost, plan.voip,
             plan.personal_number, plan.pager, plan.uan, plan.voicemail,
         )  # fmt: skip
         mobile_has_area = phonenumbers.is_number_type_geographical(
             PhoneNumberType.MOBILE, phonenumbers.country_code_for_region(region)
         )
-        anything = f"{unsettled}|{_either(plan.fixed_line, plan.mobile)}"
+        settled = _either(plan.fixed_line, plan.mobile if mobile_has_area else None)
+        if plan.leading_digits:  # by them alone a smaller country of a calling code is told
+            one_of_them, anything_else = f"(?={plan.leading_digits})", ""
+        else:
+            one_of_them = rf"(?=(?:{_either(plan.general_desc)})\Z)"
+            anything_else = rf"(?:{_either(plan.mobile)})\Z"
         return cls(
             region,
-            # A country that is the smaller one of a calling code is told by leading digits alone.
-            re.compile(plan.leading_digits or rf"(?={overall}\Z)(?:{anything})\Z"),
-            re.compile(unsettled),
-            re.compile(_either(plan.fixed_line, plan.mobile if mobile_has_area else None)),
-        )
-
-    def tells_area(self, national: str) -> bool:
-        """Whether the number stays in the area that its first digits name."""
-        return (
-            self.unsettled.fullmatch(national) is None
-            and self.settled.fullmatch(national) is not None
+            re.compile(rf"{one_of_them}(?:(?:{adrift})\Z|(?P<area>{settled})\Z|{anything_else})"),
         )
 
 
@@ -216,12 +216,15 @@ class _Plan:
 
     code: str
     countries: tuple[_Country, ...]
+    looked_at: int  # the digits, with the code, that the table of zones knows at most
     alike: Place | None  # of all its numbers, when there is but one country and one answer
 
 
 @lru_cache(maxsize=1000)
 def _plan_of(digits: str) -> _Plan | None:
     """The plan of the calling code with which these digits begin."""
+    if not digits or digits.startswith("0"):  # which would get lost in the codes' keys
+        return None
     for length in (1, 2, 3):  # no code is the beginning of another one
         regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length]))
         if regions is not None:
@@ -232,18 +235,20 @@ def _plan_of(digits: str) -> _Plan | None:
 @cache
 def _plan(code: str, regions: tuple[str, ...]) -> _Plan:
     if code == _AMERICA:
-        return _Plan(code, (), None)
-    answers = {_zones()[prefix] for prefix in _below(code)}
+        return _Plan(code, (), 0, None)
+    entries = _below(code)
+    answers = {_zones()[prefix] for prefix in entries}
     alike = _at(regions[0], code) if len(regions) == len(answers) == 1 else None
-    return _Plan(code, tuple(map(_Country.of, regions)), alike)
+    looked_at = max(map(len, entries), default=0)
+    return _Plan(code, tuple(map(_Country.of, regions)), looked_at, alike)
 
 
 def _abroad(plan: _Plan, digits: str) -> Place:
-    national = digits[len(plan.code) :]
     for country in plan.countries:
-        if country.has.match(national):
-            area = _longest_entry(digits) if country.tells_area(national) else plan.code
-            return _at(country.region, area)
+        found = country.has.match(digits, len(plan.code))
+        if found is not None:
+            told = found["area"] is not None
+            return _at(country.region, _entry(digits[: plan.looked_at]) if told else plan.code)
     return _NOWHERE
 
 
@@ -252,9 +257,10 @@ def _at(region: str, prefix: str) -> Place:
     return Place((region,), _most_numbers_first(_zones().get(prefix, ()), prefix))
 
 
-def _longest_entry(digits: str) -> str:
-    """What the table of zones has of the number, as many digits as it can."""
-    lengths = range(_longest(), 0, -1)
+@lru_cache(maxsize=10_000)
+def _entry(digits: str) -> str:
+    """The longest entry of the table of zones with which these digits begin."""
+    lengths = range(len(digits), 0, -1)
     return next(digits[:length] for length in lengths if digits[:length] in _zones())
 
 
@@ -298,11 +304,6 @@ def _zones() -> Mapping[str, tuple[str, ...]]:
 @cache
 def _prefixes() -> tuple[str, ...]:
     return tuple(sorted(_zones()))
-
-
-@cache
-def _longest() -> int:
-    return max(map(len, _prefixes()))
 
 
 def _below(prefix: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from dialer.rules.pack import current_pack
 from dialer.rules.rule import Cap
 from dialer.rules.rule_set import RuleSet
 from dialer.states import CampaignStatus
+from dialer.telling import Telling
 from dialer.windows import Window, Windows
 from retries.outcome import Outcome
 from retries.policy import Policy
@@ -33,6 +34,8 @@ from rotation.strategies import Strategy
 log = structlog.get_logger()
 
 _DAY_S: Final = 86_400
+#: In place of a campaign: what is wrong with the rules of all.
+_RULES: Final = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Plans:
         self._holidays = holidays
         self._rules: Rules | None = None
         self._known: dict[CampaignId, CampaignPlan] = {}
+        self._told = Telling()
 
     async def active(self, tx: Tx) -> list[CampaignPlan]:
         """Every active campaign, oldest first."""
@@ -119,13 +123,14 @@ class Plans:
         try:
             rules = await self._rules_as_of(tx, row)
         except DialerError as error:
-            log.error("rules.unreadable", error=str(error))
+            if self._told.is_news(_RULES, str(error)):
+                log.error("rules.unreadable", error=str(error))
             as_delivered = Rules(None, Windows(RuleSet(current_pack()), self._holidays))
             return plan_from({**row, "schedule_body": None}, self._holidays, as_delivered)
         try:
             return self._plan(row, rules)
         except (DialerError, ValueError) as error:
-            log.error("campaign.unreadable", campaign=campaign_id, error=str(error))
+            self._unreadable(row, error)
             return plan_from({**row, "schedule_body": None}, self._holidays, rules)
 
     async def readable(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
@@ -155,6 +160,7 @@ class Plans:
             windows = Windows(await rule_book.load(tx), self._holidays)
             self._rules = Rules(row["rule_set_id"], windows)
             self._known.clear()
+            self._told.over(_RULES)
         return self._rules
 
     async def _readable(self, tx: Tx, rows: Sequence[Row]) -> list[CampaignPlan]:
@@ -164,13 +170,19 @@ class Plans:
             try:
                 plans.append(self._plan(row, await self._rules_as_of(tx, row)))
             except (DialerError, ValueError) as error:
-                log.error("campaign.unreadable", campaign=row["id"], error=str(error))
+                self._unreadable(row, error)
         return plans
+
+    def _unreadable(self, row: Row, error: Exception) -> None:
+        """Say so once for each revision of a campaign: it is read at every sweep."""
+        if self._told.is_news(row["id"], f"{row['revision']}: {error}"):
+            log.error("campaign.unreadable", campaign=row["id"], error=str(error))
 
     def _plan(self, row: Row, rules: Rules) -> CampaignPlan:
         known = self._known.get(row["id"])
         if known is None or known.revision != row["revision"]:
             known = self._known[row["id"]] = plan_from(row, self._holidays, rules)
+            self._told.over(row["id"])
         return known
 
 

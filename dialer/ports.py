@@ -42,6 +42,11 @@ class Ids(Protocol):
         """A new attempt's id; ids sort by the time they were made."""
 
 
+def is_id(text: str) -> bool:
+    """Whether *text* may be the id of a row: a number a database can hold."""
+    return text.isdecimal() and len(text) < len(str(2**63))
+
+
 class Tx(Protocol):
     """One transaction. Queries are named; their text lives with the store."""
 
@@ -67,6 +72,9 @@ class Database(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Tx]:
         """Committed data only; never blocks a writer."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Tx]:
+        """Committed data as of one moment, for as long as it is read; never blocks a writer."""
 
     def write(self, actor: str | None = None) -> AbstractAsyncContextManager[Tx]:
         """One transaction: committed when the block ends, rolled back when it raises.

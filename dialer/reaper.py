@@ -10,7 +10,7 @@ the carrier about those whose instant has come, and never places anything:
   the time limit the carrier was given is hung up.
 
 And it ends what must not ring any more: a carrier that queues calls may still hold some when the
-campaign's window closes.
+campaign's window closes. Where an operator wants calls hung up, it does that.
 """
 
 import asyncio
@@ -23,10 +23,12 @@ from dialer.batching import Batcher
 from dialer.calls import Calls, CallTimes
 from dialer.errors import DialerError
 from dialer.leases import Lease
+from dialer.meters import NO_METERS, Meters, Reconciled
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
-from dialer.states import AttemptState
+from dialer.states import AttemptState, CampaignStatus
+from dialer.telling import Telling
 
 log = structlog.get_logger()
 
@@ -60,6 +62,7 @@ class Reaper:
         times: CallTimes,
         *,
         sweep_s: float,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._clock = clock
         self._database = database
@@ -72,21 +75,31 @@ class Reaper:
         self._sweep_s = sweep_s
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._called_off: set[AttemptId] = set()
+        self._hung_up: set[AttemptId] = set()
+        self._meters = meters
+        self._told = Telling()
+        self._told_of_calls = Telling()
 
     async def run(self) -> None:
         """Sweep for ever. A carrier that is slow to answer holds no settlement up."""
         async with asyncio.TaskGroup() as sweeps:
-            sweeps.create_task(self._again_and_again(self.settle))
-            sweeps.create_task(self._again_and_again(self.ask))
-            sweeps.create_task(self._again_and_again(self.call_off))
+            sweeps.create_task(self._again_and_again("settle", self.settle))
+            sweeps.create_task(self._again_and_again("ask", self.ask))
+            sweeps.create_task(self._again_and_again("call_off", self.call_off))
 
-    async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _again_and_again(self, sweep: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await work()
+                self._told.over(sweep)
             except* DialerError as errors:
-                log.error("sweep.failed", errors=[str(error) for error in errors.exceptions])
+                self._failed(sweep, errors)
             await asyncio.sleep(self._sweep_s)
+
+    def _failed(self, sweep: str, errors: BaseExceptionGroup[DialerError]) -> None:
+        said = [str(error) for error in errors.exceptions]
+        if self._told.is_news(sweep, said[0]):
+            log.error("sweep.failed", sweep=sweep, errors=said)
 
     async def sweep(self) -> None:
         """Settle what is final, ask about what is silent, end what is too late."""
@@ -102,7 +115,12 @@ class Reaper:
             await self._calls.settle()
 
     async def ask(self) -> None:
-        """Ask the carrier about attempts whose silence has become suspicious."""
+        """Ask the carrier about attempts whose silence has become suspicious.
+
+        Not while the store refuses: no answer could be kept, and each would be asked for again.
+        """
+        if self._lease.trouble is not None:
+            return
         async with self._database.read() as tx:
             silent = await tx.rows(
                 "attempts_to_check",
@@ -115,22 +133,36 @@ class Reaper:
                 questions.create_task(self._ask(row))
 
     async def call_off(self) -> None:
-        """End calls nobody has answered by the time their window closes, or their callee is put on
-        the do-not-call list.
+        """End calls nobody has answered by the time their window closes, their callee is put on
+        the do-not-call list or their campaign is cancelled; and, where an operator has asked for
+        it, those that were answered as well.
 
-        The carrier leaves conversations alone, whatever we know of them.
+        But for that the carrier leaves conversations alone, whatever we know of them.
         """
         now = self._clock.now()
         async with self._database.read() as tx:
             placed = await tx.rows("placed_attempts", owner=self._lease.daemon_id)
             plans = {plan.id: plan for plan in await self._plans.calling(tx)}
+        unwanted = [row for row in placed if row["hang_up_at"] is not None]
+        await self._hang_up_all([row for row in unwanted if row["id"] not in self._hung_up])
+        self._hung_up.intersection_update(row["id"] for row in unwanted)
         late = [
             row
             for row in placed
-            if row["listed"] or _is_closed(plans.get(row["campaign_id"]), row["window_key"], now)
+            if row["listed"]
+            or row["campaign_status"] == CampaignStatus.CANCELLED
+            or _is_closed(plans.get(row["campaign_id"]), row["window_key"], now)
         ]
-        await self._cancel_all([row for row in late if row["id"] not in self._called_off])
+        spared = self._called_off | self._hung_up
+        await self._cancel_all([row for row in late if row["id"] not in spared])
         self._called_off.intersection_update(row["id"] for row in late)
+        self._told_of_calls.only({row["id"] for row in late})
+
+    async def end_queued(self) -> None:
+        """End the calls that the carrier has not begun, for a daemon that starts no more."""
+        async with self._database.read() as tx:
+            queued = await tx.rows("queued_attempts", owner=self._lease.daemon_id)
+        await self._cancel_all(queued)
 
     async def end_unanswered(self) -> None:
         """End every call that is not a conversation yet, for a daemon that goes down."""
@@ -148,10 +180,26 @@ class Reaper:
             try:
                 await self._carrier.cancel(CallSid(row["sid"]))
             except DialerError as error:  # and asked again in the next sweep
-                log.warning("call_off.failed", attempt=row["id"], error=str(error))
+                if self._told_of_calls.is_news(row["id"], str(error)):
+                    log.warning("call_off.failed", attempt=row["id"], error=str(error))
             else:
                 self._called_off.add(row["id"])
                 log.info("call.called_off", attempt=row["id"], sid=row["sid"])
+
+    async def _hang_up_all(self, calls: Sequence[Row]) -> None:
+        async with asyncio.TaskGroup() as errands:
+            for row in calls:
+                errands.create_task(self._hang_up(row))
+
+    async def _hang_up(self, row: Row) -> None:
+        async with self._gate:
+            try:
+                await self._carrier.hang_up(CallSid(row["sid"]))
+            except DialerError as error:  # and asked again in the next sweep
+                log.warning("hang_up.failed", attempt=row["id"], error=str(error))
+            else:
+                self._hung_up.add(row["id"])
+                log.info("call.hung_up", attempt=row["id"], sid=row["sid"])
 
     async def _ask(self, row: Row) -> None:
         async with self._gate:
@@ -174,9 +222,12 @@ class Reaper:
             first, *others = found
             for other in others:
                 log.error("call.duplicated", attempt=row["id"], sid=first.sid, other=other.sid)
+                self._meters.promise_broken()
+                self._meters.reconciled(Reconciled.DUPLICATED)
                 await self._carrier.cancel(other.sid)
             await self._calls.adopt(row["id"], first.sid)
-            await self._report(row["id"], first)
+            self._meters.reconciled(Reconciled.FOUND)
+            await self.report(row["id"], first)
             return
         last_look_at = row["intent_at"] + int(self._last_look_s(row) * MS)
         if self._clock.now() < last_look_at:
@@ -184,6 +235,7 @@ class Reaper:
             await self._batcher.apply(self._write_postponed, [postponed])
             return
         await self._batcher.apply(self._calls.absent, [row["id"]])
+        self._meters.reconciled(Reconciled.ABSENT)
 
     def _last_look_s(self, row: Row) -> float:
         """So long after its intent an attempt in doubt is a call, or never will be one.
@@ -208,7 +260,7 @@ class Reaper:
     async def _look_up(self, row: Row) -> None:
         call = await self._carrier.fetch(CallSid(row["sid"]))
         if call is not None:
-            await self._report(row["id"], call)
+            await self.report(row["id"], call)
             if not call.facts.final:
                 await self._end_if_too_long(row)
                 await self._postpone(row)
@@ -216,6 +268,7 @@ class Reaper:
             await self._postpone(row)
         else:
             log.error("call.vanished", attempt=row["id"], sid=row["sid"])
+            self._meters.reconciled(Reconciled.VANISHED)
             await self._calls.receive(
                 self._event(row["id"], CallSid(row["sid"]), CarrierStatus.FAILED, None)
             )
@@ -224,9 +277,11 @@ class Reaper:
         ends_at = row["intent_at"] + (self._times.longest_s + LIMIT_GRACE_S) * MS
         if self._clock.now() > ends_at:
             log.error("call.endless", attempt=row["id"], sid=row["sid"])
+            self._meters.reconciled(Reconciled.ENDLESS)
             await self._carrier.hang_up(CallSid(row["sid"]))
 
-    async def _report(self, attempt_id: AttemptId, call: CarrierCall) -> None:
+    async def report(self, attempt_id: AttemptId, call: CarrierCall) -> None:
+        """Take in what the carrier knows of an attempt's call, as news like any other."""
         facts = call.facts
         if facts.answered_at is not None and facts.final:
             answered = self._event(

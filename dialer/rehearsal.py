@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from dialer.carrier_sim.options import DEMO_ACCOUNT_SID, DEMO_AUTH_TOKEN
 from dialer.clock import TimeScale
+from dialer.configuration import CREDENTIALS_VARIABLE, PREFIX
 from dialer.errors import UnreachableError
 
 Process: TypeAlias = "subprocess.Popen[bytes]"
@@ -78,9 +79,16 @@ class Rehearsal:
         )
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """This process's variables, with the rehearsal's settings in place of its own."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIALER_")}
-        carrier = {"twilio_base_url": self.carrier_url}
+        """This process's variables, with the rehearsal's settings in place of its own.
+
+        No file has a say: what an operator keeps for the real carrier is not for a rehearsal.
+        """
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(PREFIX) and name != CREDENTIALS_VARIABLE
+        }
+        carrier = {"twilio_base_url": self.carrier_url, "config": ""}
         settings = carrier | self._settings | changes
         ours = {f"DIALER_{name.upper()}": value for name, value in settings.items()}
         return inherited | ours
@@ -117,6 +125,8 @@ class Rehearsal:
             "public_url": f"http://{HOST}",
             "calls_per_second": "10",
             "log_format": "json",
+            "backup_dir": "",  # it is all made up
+            "metrics_port": "0",  # nobody watches, and there may be several at once
             "request_timeout_s": self._patience(10, 2.0),
             "answer_patience_s": self._patience(4, 1.0),
             "accept_bound_s": self._patience(30, 0.5),

@@ -2,18 +2,28 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from dialer import audit_log, calendars
-from dialer.errors import NotFoundError, UsageError
+from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.hours import HORIZON_MS, HolidayProvider, OpeningHours, Schedule
-from dialer.hours_format import DAYS, from_json, from_toml, parse_ranges, parse_weekly, to_json
-from dialer.months import Month, NameProvider, month_of, of_schedule
+from dialer.hours_format import (
+    CLOSED,
+    DAYS,
+    from_json,
+    from_toml,
+    parse_ranges,
+    parse_weekly,
+    to_json,
+)
+from dialer.months import Day, Month, NameProvider, days_of, month_of, of_schedule
 from dialer.plans import hours_from
-from dialer.ports import Row, Tx
+from dialer.ports import Row, Tx, is_id
 from dialer.suggestions import close_matches, did_you_mean
+from dialer.timezones import zone as zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +97,7 @@ async def create(tx: Tx, name: str, schedule: Schedule, now: int) -> int:
     It closes on the days that the own calendars it names have now, and as soon as they change on
     those they have then.
     """
-    if not name.strip():
-        raise UsageError("a schedule needs a name")
-    if name.strip().isdecimal():
-        raise UsageError(f"{name!r} would be taken for an id; choose a name with a letter in it")
+    _check_name(name)
     if await tx.row("schedule_by_name", name=name) is not None:
         raise UsageError(f"there is a schedule {name!r} already; choose another name")
     body = to_json(await calendars.filled(tx, schedule))
@@ -100,9 +107,58 @@ async def create(tx: Tx, name: str, schedule: Schedule, now: int) -> int:
     return int(schedule_id)
 
 
+async def edit(tx: Tx, name: str, schedule: Schedule, now: int, *, rename: str = "") -> Row:
+    """Let the schedule of that name be *schedule*; campaigns go by it from the next call on.
+
+    Raises UsageError for a new name that is taken and WrongStateError when somebody else has
+    changed it meanwhile.
+    """
+    row = await find(tx, name)
+    new_name = rename or row["name"]
+    if new_name != row["name"]:
+        _check_name(new_name)
+        if await tx.row("schedule_by_name", name=new_name) is not None:
+            raise UsageError(f"there is a schedule {new_name!r} already; choose another name")
+    body = to_json(await calendars.filled(tx, schedule))
+    was = json.loads(row["body"])
+    if (body, new_name) == (was, row["name"]):
+        return row
+    written = await tx.run(
+        "edit_schedule",
+        schedule_id=row["id"],
+        name=new_name,
+        body=json.dumps(body),
+        was=row["body"],
+    )
+    if not written:
+        raise WrongStateError(f"schedule {name!r} was changed by somebody else; do it again")
+    await tx.run("revise_campaigns_of_schedule", schedule_id=row["id"])
+    await tx.run("bump_revision")
+    before, after = {"name": row["name"], **was}, {"name": new_name, **body}
+    await audit_log.record(tx, "schedule.edit", row["name"], now, before=before, after=after)
+    return await find(tx, new_name)
+
+
+async def delete(tx: Tx, name: str, now: int) -> Row:
+    """Delete a schedule that no campaign has; raises WrongStateError naming those that do."""
+    row = await find(tx, name)
+    users = [each["name"] for each in await tx.rows("schedule_users", schedule_id=row["id"])]
+    if users:
+        raise WrongStateError(
+            f"schedule {row['name']!r} is in use by {', '.join(map(repr, users))}",
+            next_step=f"dialer campaign edit {users[0]!r} --set schedule=none",
+        )
+    await tx.run("delete_schedule", schedule_id=row["id"])
+    before = {"id": row["id"], **json.loads(row["body"])}
+    await audit_log.record(tx, "schedule.delete", row["name"], now, before=before)
+    return row
+
+
 async def find(tx: Tx, name: str) -> Row:
-    """The schedule of that name; raises NotFoundError with the closest one."""
+    """The schedule of that name or id; raises NotFoundError with the closest one."""
     row = await tx.row("schedule_by_name", name=name)
+    if row is None and is_id(name):
+        row = await tx.row("schedule_by_id", schedule_id=int(name))
     if row is None:
         names = [each["name"] for each in await listed(tx)]
         raise NotFoundError(
@@ -152,6 +208,90 @@ async def month(
     year, number = when or month_of(now, schedule.zone)
     named = calendars.names_from(await calendars.listed(tx), names)
     return row, of_schedule(year, number, OpeningHours(schedule, holidays), named)
+
+
+async def openings(
+    tx: Tx, name: str, since: int, count: int, holidays: HolidayProvider
+) -> list[tuple[int, int | None]]:
+    """The next *count* times the schedule is open from *since* on: from and until when (UTC ms).
+
+    Until None: for the next 400 days. Fewer where it never opens again.
+    """
+    hours = hours_from((await find(tx, name))["body"], holidays)
+    found: list[tuple[int, int | None]] = []
+    at = since
+    while len(found) < count and (opens_at := hours.next_open(at)) is not None:
+        at = hours.open_until(opens_at)
+        if at >= opens_at + HORIZON_MS:
+            return [*found, (opens_at, None)]
+        found.append((opens_at, at))
+    return found
+
+
+async def days(
+    tx: Tx,
+    name: str,
+    first: date | None,
+    count: int,
+    now: int,
+    holidays: HolidayProvider,
+    names: NameProvider,
+) -> tuple[Schedule, tuple[Day, ...]]:
+    """The schedule of that name, and *count* days of it from *first*, else from today, on."""
+    schedule = schedule_of(await find(tx, name))
+    today = datetime.fromtimestamp(now / 1000, zone_named(schedule.zone)).date()
+    dates = [(first or today) + timedelta(days=ahead) for ahead in range(count)]
+    named = calendars.names_from(await calendars.listed(tx), names)
+    return schedule, days_of(dates, OpeningHours(schedule, holidays), named)
+
+
+def changed(
+    schedule: Schedule,
+    *,
+    zone: str | None = None,
+    hours: str | None = None,
+    closed: Sequence[str] = (),
+    exceptions: Sequence[str] = (),
+    calendars: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Schedule:
+    """*schedule* with what an operator adds to it as texts; see :func:`read`.
+
+    *hours* and *zone* take the place of what was; dates and calendars are added to those there
+    are, and taken away *without* them: dates or names of calendars. Raises UsageError for what
+    cannot be read and for what there is none of.
+    """
+    stated = read(
+        zone=zone or schedule.zone,
+        hours=hours or CLOSED,
+        closed=closed,
+        exceptions=exceptions,
+        calendars=calendars,
+    )
+    exceptional = {**schedule.exceptions, **stated.exceptions}
+    holidays = schedule.holidays | stated.holidays
+    named = dict.fromkeys([*schedule.calendars, *stated.calendars])
+    gone = set(without)
+    known = {*map(str, exceptional), *map(str, holidays), *named}
+    for text in sorted(gone - known):
+        hint = did_you_mean(close_matches(text, known))
+        raise UsageError(f"the schedule has no {text!r} to take away{hint}")
+    return replace(
+        schedule,
+        zone=stated.zone,
+        weekly=schedule.weekly if hours is None else stated.weekly,
+        exceptions={day: each for day, each in exceptional.items() if str(day) not in gone},
+        holidays=frozenset(day for day in holidays if str(day) not in gone),
+        calendars=tuple(name for name in named if name not in gone),
+        own_days={name: days for name, days in schedule.own_days.items() if name not in gone},
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise UsageError("a schedule needs a name")
+    if name.strip().isdecimal():
+        raise UsageError(f"{name!r} would be taken for an id; choose a name with a letter in it")
 
 
 def _exception(text: str) -> tuple[str, list[str]]:

@@ -1,34 +1,31 @@
-"""Everything an operator may set about a deployment: flags > environment > .env > TOML > default.
+"""Everything an operator may set about a deployment; see ``configuration.py`` for the places.
 
-Environment variables are the field names in capitals behind ``DIALER_``; the TOML file is
-``dialer.toml`` in the working directory, or the file ``DIALER_CONFIG`` names. Campaign settings
-are not here: they live in the database.
+A setting has one name: ``--public-url``, ``DIALER_PUBLIC_URL``, a credential or a TOML key
+``public_url``. Campaign settings are not here: they live in the database.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
 )
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from dialer import retention
+from dialer import configuration, retention
 from dialer.clock import TimeScale
+from dialer.configuration import PREFIX, variable
 from dialer.errors import CredentialsError, UsageError
 from dialer.pre_dial import sources as pre_dial
 from dialer.suggestions import close_matches, did_you_mean
 
-PREFIX: Final = "DIALER_"
-CONFIG_VARIABLE: Final = "DIALER_CONFIG"
-#: Variables with the prefix that are no settings: where to look, and what the tests run on.
-OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "DIALER_TEST_POSTGRES"})
-DEFAULT_CONFIG: Final = "dialer.toml"
+#: The origin of a value that no place names.
+DEFAULT: Final = "default"
 #: Says that it was a machine, and how to be left alone.
 INCOMING_MESSAGE: Final = (
     "Thank you for calling back. This number places calls and takes none, so nobody can answer "
@@ -41,11 +38,14 @@ _MAY_HOLD_SECRETS: Final = frozenset({"database", "pre_dial_check"})
 
 
 class Settings(BaseSettings):
-    """One deployment's settings."""
+    """One deployment's settings: what it is given and defaults, whatever the environment says.
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="forbid", frozen=True, toml_file=DEFAULT_CONFIG
-    )
+    :func:`load` looks into the environment, and everywhere else.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     database: str = Field(
         "dialer.db", description="SQLite file, or a PostgreSQL DSN (postgresql://…)."
@@ -162,6 +162,20 @@ class Settings(BaseSettings):
     privacy_key_file: str = Field(
         "", description="File that holds it; SQLite has one beside the database by default."
     )
+    backup_dir: str = Field(
+        "backups",
+        description="Folder of nightly backups; a relative one lies beside the database; "
+        "empty = none. PostgreSQL has its own tool, pg_dump.",
+    )
+    backup_at: str = Field(
+        "03:30",
+        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        description="When they are made, in the default zone.",
+    )
+    backup_keep_daily: int = Field(
+        7, ge=1, le=3660, description="The newest backup of so many days is kept."
+    )
+    backup_keep_weekly: int = Field(4, ge=0, le=520, description="And the newest of so many weeks.")
     retain_calls_days: int = Field(
         0, ge=0, le=36_500, description="Days ended calls are kept, 30 or more; 0 = for ever."
     )
@@ -180,6 +194,16 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+    log_file: str = Field(
+        "", description="File the daemon logs to as well, as JSON lines; empty = none."
+    )
+    log_file_mb: int = Field(
+        64, ge=1, le=10_000, description="A log file this large gives way to a new one."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address the daemon tells its metrics on.")
+    metrics_port: int = Field(
+        9464, ge=0, le=65535, description="Port of http://…/metrics for a Prometheus; 0 = none."
     )
     time_scale: str = Field(
         "1",
@@ -225,15 +249,26 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the base names them all
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base names it
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml_file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-        toml = TomlConfigSettingsSource(settings_cls, toml_file)
-        return init_settings, env_settings, dotenv_settings, toml
+        return (init_settings,)
+
+    def origins(self) -> Mapping[str, str]:
+        """Where each setting's value comes from, as ``environment DIALER_PORT`` or ``default``."""
+        return {name: self._origins.get(name, DEFAULT) for name in type(self).model_fields}
+
+    def secrets(self) -> frozenset[str]:
+        """The values that nobody is to read."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return frozenset(
+            secret
+            for value in values
+            if isinstance(value, SecretStr) and (secret := value.get_secret_value())
+        )
 
     @property
     def scale(self) -> TimeScale:
@@ -275,7 +310,7 @@ class Settings(BaseSettings):
             if not value
         ]
         if missing:
-            variables = ", ".join(f"DIALER_{name.upper()}" for name in missing)
+            variables = ", ".join(map(variable, missing))
             raise CredentialsError(
                 f"the carrier is not set up: {variables} missing",
                 next_step="set them, or try without an account: dialer demo",
@@ -286,38 +321,36 @@ class Settings(BaseSettings):
             )
 
 
-def load(**flags: Any) -> Settings:
-    """Read the settings; raises UsageError naming the setting, its value and where it came from."""
+def load(config: str | None = None, **flags: Any) -> Settings:
+    """Read the settings; raises UsageError naming the setting, its value and where it came from.
+
+    A flag of None was not given. *config* is the TOML file to read in place of those that are
+    looked for.
+    """
     given = {name: value for name, value in flags.items() if value is not None}
-    _check_environment(os.environ)
+    decided = configuration.decide(Settings, given, config)
     try:
-        return Settings(**given)
+        settings = Settings(**decided.values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            hint = did_you_mean(close_matches(name, Settings.model_fields))
-            raise UsageError(f"unknown setting {name!r}{hint}") from None
-        value = "" if _is_secret(name) else f" = {first.get('input')!r}"
-        words = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"setting {name} (DIALER_{name.upper()}){value}: {words}") from None
-    except ValueError as error:  # a TOML file that cannot be read
-        raise UsageError(f"the configuration file cannot be read: {error}") from None
+        raise _refused(error, decided) from None
+    settings._origins = decided.origins  # noqa: SLF001  told by whoever looked, never by a caller
+    return settings
 
 
-def _is_secret(name: str) -> bool:
-    """Whether the setting's value may be, or hold, a secret, which no message quotes."""
+def is_secret(name: str) -> bool:
+    """Whether the setting's value may be, or hold, a secret, which nothing shows."""
     field = Settings.model_fields.get(name)
     return field is None or field.annotation is SecretStr or name in _MAY_HOLD_SECRETS
 
 
-def _check_environment(environment: Mapping[str, str]) -> None:
-    """A misspelt variable must not be passed over in silence."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
-    for name in environment:
-        if name.startswith(PREFIX) and name not in known:
-            hint = did_you_mean(close_matches(name, known))
-            raise UsageError(f"unknown setting {name} in the environment{hint}")
-    config = environment.get(CONFIG_VARIABLE)
-    if config and not Path(config).is_file():
-        raise UsageError(f"{CONFIG_VARIABLE} names {config}, and there is no such file")
+def _refused(error: ValidationError, decided: configuration.Decided) -> UsageError:
+    """The first thing wrong, in one line."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(close_matches(name, Settings.model_fields))
+        return UsageError(f"unknown setting {name!r}{hint}")
+    quotable = not is_secret(name) and name not in decided.secrets
+    value = f" = {first.get('input')!r}" if quotable else ""
+    words = first["msg"].removeprefix("Value error, ")
+    return UsageError(f"setting {name} ({decided.origins[name]}){value}: {words}")

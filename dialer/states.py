@@ -43,6 +43,7 @@ class MemberEvent(StrEnum):
     NO_TALK = "no_talk"  # connected, nobody talked, no attempt left
     FAIL = "fail"  # no attempt left, or none allowed
     CANCEL = "cancel"  # the campaign was cancelled or ended by hand
+    SKIP = "skip"  # the operator does not want it dialed for this campaign
     FOUND = "found"  # a call believed not placed turned up alive
     REQUEUE = "requeue"  # the operator wants it dialed again
 
@@ -96,10 +97,12 @@ MEMBER_TRANSITIONS: Final[Mapping[tuple[MemberState, MemberEvent], MemberState]]
         (_M.PENDING, _ME.CLAIM): _M.DIALING,
         (_M.PENDING, _ME.FAIL): _M.FAILED,
         (_M.PENDING, _ME.CANCEL): _M.FAILED,
+        (_M.PENDING, _ME.SKIP): _M.FAILED,
         (_M.PENDING, _ME.FOUND): _M.DIALING,
         (_M.RETRY, _ME.CLAIM): _M.DIALING,
         (_M.RETRY, _ME.FAIL): _M.FAILED,
         (_M.RETRY, _ME.CANCEL): _M.FAILED,
+        (_M.RETRY, _ME.SKIP): _M.FAILED,
         (_M.RETRY, _ME.FOUND): _M.DIALING,
         (_M.DIALING, _ME.RELEASE): _M.PENDING,
         (_M.DIALING, _ME.RELEASE_RETRY): _M.RETRY,

@@ -98,6 +98,7 @@ _OF_ALL: Final = frozenset(
         WaitReason.DRAFT,
         WaitReason.NOT_STARTED,
         WaitReason.PAUSED,
+        WaitReason.HELD,
         WaitReason.ENDED,
         WaitReason.NO_DAEMON,
         WaitReason.DRAINING,

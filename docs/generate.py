@@ -7,13 +7,16 @@ python docs/generate.py --check    exit 1 when a page is not what the code says
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import cli
 from dialer import states
+from dialer.commands.shell import MORE_OPTIONS
 from dialer.hours_format import format_weekly
+from dialer.log_events import EVENTS
 from dialer.model import FailReason, WaitReason
 from dialer.rules.pack import current_pack
 from dialer.settings import Settings
@@ -49,10 +52,14 @@ def settings_page() -> str:
     lines = [
         (
             "# Settings\n\n"
-            "Flags come first, then environment variables, `.env`, the TOML file\n"
-            "(`dialer.toml`, or the one `DIALER_CONFIG` names), and last the defaults below.\n"
-            "In the TOML file a setting has the name of its variable in small letters,\n"
-            "without `DIALER_`.\n\n"
+            "The first place that names a setting decides: a flag, an environment variable, a\n"
+            "file in `$CREDENTIALS_DIRECTORY`, `.env` in the working directory, `dialer.toml`\n"
+            "there, `$XDG_CONFIG_HOME/dialer/dialer.toml` (else below `~/.config`),\n"
+            "`/etc/dialer/dialer.toml`; last the defaults below. `DIALER_CONFIG` names one TOML\n"
+            "file to be read in place of these three; set to nothing, none is.\n"
+            "In a TOML file, and as the name of a credential's file, a setting has the name of\n"
+            "its variable in small letters, without `DIALER_`: `port = 8090`. A key nobody knows\n"
+            "is an error, wherever it stands.\n\n"
             "| variable | default | meaning |\n|---|---|---|\n"
         )
     ]
@@ -108,10 +115,91 @@ def rules_page() -> str:
     return "".join(parts)
 
 
+def log_events_page() -> str:
+    """Everything that is logged."""
+    lines = [f"| `{name}` | {words} |\n" for name, words in sorted(EVENTS.items())]
+    return (
+        "# Log events\n\n"
+        "Drawn from `dialer/log_events.py` by `python docs/generate.py`. Every line of the log\n"
+        "has one of these as its `event`; [how to read them](../how-to/monitoring.md#logs).\n\n"
+        "| event | meaning |\n|---|---|\n" + "".join(lines)
+    )
+
+
+def commands_page() -> str:
+    """Every command with its words, what they mean, and an example."""
+    root = cli.tree()
+    parts = [
+        (
+            "# Commands\n\n"
+            "Drawn from the commands themselves by `python docs/generate.py`; `--help` behind any\n"
+            "of them says the same. Data goes to stdout, words to stderr.\n\n"
+            "These options go for every command, wherever they stand in the line:\n\n"
+            f"{_options_table(root)}"
+        )
+    ]
+    kinds: dict[str, list[str]] = {}
+    for name, noun in cli.NOUNS.items():
+        kinds.setdefault(noun.kind, []).append(name)
+    for kind, names in kinds.items():
+        parts.append(f"\n## {kind}\n")
+        for name in names:
+            parts += _commands_below(root.get_command(None, name), name)
+    return "".join(parts)
+
+
+def _commands_below(command: Any, words: str) -> Iterator[str]:
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(None):
+            yield from _commands_below(command.get_command(None, name), f"{words} {name}")
+        return
+    needed = " ".join(
+        _argument_text(each) for each in command.params if each.param_type_name == "argument"
+    )
+    yield f"\n### `{f'dialer {words} {needed}'.strip()}`\n\n{_plain(command.help)}\n"
+    own = [each for each in command.params if not getattr(each, "hidden", False)]
+    table = _options_table(command, [each for each in own if "--output" not in each.opts])
+    if table:
+        yield f"\n{table}"
+    example = (command.epilog or "").removesuffix(MORE_OPTIONS).strip()
+    if example:
+        heading, _, commands = example.partition(": ")
+        yield f"\n{heading}:\n\n"
+        yield from (f"    {each.strip()}\n" for each in commands.split(" · "))
+
+
+def _argument_text(argument: Any) -> str:
+    name = (argument.metavar or argument.name.rstrip("_")).upper()
+    if argument.nargs == -1:
+        name += "…"
+    return name if argument.required else f"[{name}]"
+
+
+def _options_table(command: Any, params: Sequence[Any] | None = None) -> str:
+    rows = []
+    for each in command.params if params is None else params:
+        words = each.help or ""
+        if each.param_type_name == "argument":
+            named = _argument_text(each).strip("[]…")
+        else:
+            flags = [*each.opts, *each.secondary_opts]
+            named = ", ".join(sorted(flags, key=len))
+        rows.append(f"| `{named}` | {_plain(words)} |\n".replace("`|`", "`"))
+    return f"| option | meaning |\n|---|---|\n{''.join(rows)}" if rows else ""
+
+
+def _plain(text: str | None) -> str:
+    """A help text on one line each paragraph, safe inside a table."""
+    paragraphs = [" ".join(each.split()) for each in (text or "").split("\n\n")]
+    return "\n\n".join(paragraphs).replace("|", "\\|").replace("<", "&lt;")
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/states.md": states_page,
     "reference/settings.md": settings_page,
     "reference/reasons.md": reasons_page,
+    "reference/commands.md": commands_page,
+    "reference/log-events.md": log_events_page,
     "reference/calling-rules-table.md": rules_page,
 }
 

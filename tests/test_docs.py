@@ -14,8 +14,9 @@ from typing import Final, TypeAlias
 import pytest
 
 from dialer.clock import real_sleep
+from dialer.configuration import OTHER_VARIABLES
 from dialer.rehearsal import free_port
-from dialer.settings import CONFIG_VARIABLE, Settings
+from dialer.settings import Settings
 from tests.support.cli import ROOT, Cli
 
 Process: TypeAlias = "subprocess.Popen[str]"
@@ -27,8 +28,6 @@ BLOCK: Final = re.compile(r"(?:<!-- (?P<label>[^>]+) -->\n)?```sh\n(?P<text>.*?)
 #: The longest thing waited for is a call after `campaign start`, in real seconds.
 WITHIN_S: Final = 60.0
 POLL_S: Final = 0.05
-#: Variables that are not settings of a deployment.
-OTHER_VARIABLES: Final = {CONFIG_VARIABLE, "DIALER_TEST_POSTGRES"}
 
 
 def block(label: str) -> str:

@@ -10,6 +10,7 @@ from dialer.audit.records import (
     Account,
     Attempt,
     Bounds,
+    Brake,
     Call,
     Campaign,
     Command,
@@ -19,6 +20,7 @@ from dialer.audit.records import (
     News,
     Number,
     NumberDay,
+    Retry,
     RuleSet,
     Schedule,
     StoreEffect,
@@ -44,6 +46,8 @@ class Evidence:
     news: Sequence[News] = ()
     daemons: Sequence[Daemon] = ()
     listings: Sequence[Listing] = ()
+    brakes: Sequence[Brake] = ()
+    retries: Sequence[Retry] = ()
     #: Public holidays by calendar code and year.
     public_holidays: Mapping[tuple[str, int], frozenset[date]] = field(default_factory=dict)
     account: Account | None = None

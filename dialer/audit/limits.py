@@ -26,6 +26,7 @@ def i6_caps_hold(evidence: Evidence) -> Iterator[Violation]:
 
     Source: the third promise; days are those of the number's zone. A number serves several
     campaigns: all its calls count, and each campaign's cap holds for the calls that are its own.
+    Each retry an operator asked for by hand allows its member one call more.
     """
     yield from _over_the_daily_cap(evidence)
     yield from callees_are_called_no_more_than_allowed(evidence)
@@ -34,8 +35,16 @@ def i6_caps_hold(evidence: Evidence) -> Iterator[Violation]:
         campaign = evidence.campaign_of(attempt)
         tried[attempt.member_id] += 1
         if campaign is not None and tried[attempt.member_id] > campaign.max_retries + 1:
-            text = f"{call.to}: call {tried[attempt.member_id]}, {campaign.max_retries + 1} allowed"
-            yield of_attempt(attempt, "I6", text)
+            allowed = campaign.max_retries + 1 + _asked_for(evidence, attempt)
+            if tried[attempt.member_id] > allowed:
+                text = f"{call.to}: call {tried[attempt.member_id]}, {allowed} allowed"
+                yield of_attempt(attempt, "I6", text)
+
+
+def _asked_for(evidence: Evidence, attempt: Attempt) -> int:
+    """How often an operator had asked for one more call of the attempt's member."""
+    by_at = attempt.intent_at + 2 * evidence.bounds.skew_ms
+    return sum(retry.at <= by_at and retry.of(attempt.member_id) for retry in evidence.retries)
 
 
 def attributed_calls(evidence: Evidence) -> Scope:

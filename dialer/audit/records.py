@@ -3,6 +3,7 @@
 Fields are named as the columns are. None is what did not happen, or what nobody told.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -199,6 +200,29 @@ class Command:
     campaign_id: int
     at: int
     may_dial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """An entry of ``audit_log`` by which everything was held, or released."""
+
+    id: int
+    at: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An entry of ``audit_log`` by which an operator asked for one more call of some members."""
+
+    id: int
+    at: int
+    after: str  # JSON; of "member_ids" each pair is the first and the last of a run
+
+    def of(self, member_id: int) -> bool:
+        """Whether it asked for a call of this member."""
+        runs = json.loads(self.after).get("member_ids", ())
+        return any(first <= member_id <= last for first, last in runs)
 
 
 @dataclass(frozen=True, slots=True)

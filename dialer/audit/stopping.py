@@ -1,26 +1,30 @@
-"""What stops dialing stops it: an operator's word, I11, and a store that keeps nothing, I16."""
+"""What stops dialing stops it: an operator's word for a campaign or for all, I11, and a store that
+keeps nothing, I16."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from dialer.audit.evidence import Evidence
 from dialer.audit.records import ENDED, Attempt, Call, StoreEffect
 from dialer.audit.report import Scope, Violation, moment, of_attempt
 
+_HOLD: Final = "dialing.hold"
+
 
 def i11_a_pause_stops_new_calls(evidence: Evidence) -> Iterator[Violation]:
-    """No call is asked for before its campaign starts, while it is paused, or after its end.
+    """No call is asked for before its campaign's start, in a pause, under a hold or after its end.
 
     Source: the fifth promise; every request asks the store right before it leaves. A word holds
     within the reaction time after it is durable.
     """
     bounds = evidence.bounds
-    stops: dict[int, list[_Stop]] = {}
-    for stop in _stops(evidence):
+    stops: dict[int | None, list[_Stop]] = {}
+    for stop in (*_stops(evidence), *_holds(evidence)):
         stops.setdefault(stop.campaign_id, []).append(stop)
     for call, attempt in evidence.dialed:
         at = call.arrived_at
-        for stop in stops.get(attempt.campaign_id, ()):
+        for stop in (*stops.get(attempt.campaign_id, ()), *stops.get(None, ())):
             after = stop.from_at is None or at > stop.from_at + bounds.reaction_ms + bounds.skew_ms
             if after and (stop.to_at is None or at < stop.to_at - bounds.skew_ms):
                 yield of_attempt(
@@ -64,7 +68,7 @@ def watched_commits(evidence: Evidence) -> Scope:
 class _Stop:
     """A campaign must not dial from one instant to the other; None: from ever, or for good."""
 
-    campaign_id: int
+    campaign_id: int | None  # None: no campaign may
     from_at: int | None
     to_at: int | None
     why: str
@@ -96,6 +100,19 @@ def _stops(evidence: Evidence) -> Iterator[_Stop]:
             yield _Stop(command.campaign_id, from_at, command.at, why)
     for campaign_id, from_at in since.items():
         yield _Stop(campaign_id, from_at, None, f"stopped at {moment(from_at)}")
+
+
+def _holds(evidence: Evidence) -> Iterator[_Stop]:
+    """From each hold to its release; one that takes the place of another goes on with it."""
+    since_at: int | None = None
+    for brake in sorted(evidence.brakes, key=lambda brake: brake.id):
+        if brake.action == _HOLD:
+            since_at = brake.at if since_at is None else since_at
+        elif since_at is not None:
+            yield _Stop(None, since_at, brake.at, f"held since {moment(since_at)}")
+            since_at = None
+    if since_at is not None:
+        yield _Stop(None, since_at, None, f"held since {moment(since_at)}")
 
 
 def _outages(effects: list[StoreEffect]) -> Iterator[_Outage]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from dialer.audit.evidence import Evidence
 from dialer.audit.records import (
     Attempt,
+    Brake,
     Campaign,
     Daemon,
     Listing,
@@ -18,6 +19,7 @@ from dialer.audit.records import (
     News,
     Number,
     NumberDay,
+    Retry,
     RuleSet,
     Schedule,
 )
@@ -86,6 +88,18 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
               FROM dnc_history
              WHERE event <> 'refused'
             """,
+        ),
+        "brakes": (
+            Brake,
+            """
+            SELECT id, at, action
+              FROM audit_log
+             WHERE action IN ('dialing.hold', 'dialing.release')
+            """,
+        ),
+        "retries": (
+            Retry,
+            "SELECT id, at, after FROM audit_log WHERE action = 'contacts.retry'",
         ),
         "daemons": (Daemon, "SELECT id, started_at, lease_until, ended_at FROM daemons"),
     }

@@ -7,6 +7,8 @@ from dialer.carrier_sim.call import Call
 from dialer.carrier_sim.numbers import number_sid
 from dialer.carrier_sim.payloads import API_VERSION, DIRECTION, rfc2822
 
+#: No figure of anybody's account.
+BALANCE: Final = "1000.00"
 _SUBRESOURCES: Final = {
     "events": "Events",
     "notifications": "Notifications",
@@ -52,6 +54,28 @@ def call_resource(account_sid: str, call: Call) -> dict[str, Any]:
         "uri": f"{path}.json",
         "subresource_uris": {name: f"{path}/{part}.json" for name, part in _SUBRESOURCES.items()},
     }
+
+
+def account_resource(account_sid: str, created_at: int) -> dict[str, Any]:
+    """The account itself: a paying one in good order. Its token is nobody's to read here."""
+    created = rfc2822(created_at)
+    return {
+        "sid": account_sid,
+        "owner_account_sid": account_sid,
+        "friendly_name": "Simulated",
+        "status": "active",
+        "type": "Full",
+        "auth_token": None,
+        "date_created": created,
+        "date_updated": created,
+        "subresource_uris": {},
+        "uri": f"{account_path(account_sid)}.json",
+    }
+
+
+def balance_resource(account_sid: str) -> dict[str, Any]:
+    """What the account has left: plenty, for calls here cost nothing."""
+    return {"account_sid": account_sid, "balance": BALANCE, "currency": "USD"}
 
 
 def incoming_number_resource(account_sid: str, phone: str, created_at: int) -> dict[str, Any]:

@@ -24,7 +24,9 @@ from dialer.carrier_sim.intake import DroppedConnectionError, Intake, ThrottledE
 from dialer.carrier_sim.listing import cut, page_body, wanted
 from dialer.carrier_sim.payloads import API_VERSION
 from dialer.carrier_sim.resources import (
+    account_resource,
     api_headers,
+    balance_resource,
     call_resource,
     caller_id_resource,
     incoming_number_resource,
@@ -86,6 +88,8 @@ class _RestApi:
             Route(call, self._api(self._fetch), methods=["GET"]),
             Route(call, self._api(self._update), methods=["POST"]),
             Route(call, self._api(self._delete), methods=["DELETE"]),
+            Route(f"{account}.json", self._api(self._account)),
+            Route(f"{account}/Balance.json", self._api(self._balance)),
             Route(f"{account}/IncomingPhoneNumbers.json", self._api(self._incoming)),
             Route(f"{account}/OutgoingCallerIds.json", self._api(self._caller_ids)),
             Route("/_sim/state", self._state),
@@ -167,6 +171,16 @@ class _RestApi:
     async def _delete(self, request: Request) -> Response:
         self._exchange.delete(request.path_params["sid"])
         return Response(status_code=204)
+
+    # -- the account ------------------------------------------------------------------------------
+
+    async def _account(self, request: Request) -> Response:
+        del request
+        return JSONResponse(account_resource(self._account_sid, self._exchange.started_at))
+
+    async def _balance(self, request: Request) -> Response:
+        del request
+        return JSONResponse(balance_resource(self._account_sid))
 
     # -- numbers ----------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ asked twice without harm, and is, when the trouble may pass.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Self
@@ -24,10 +25,11 @@ from dialer.carriers.twilio_errors import (
     answer_of,
     placement_of,
 )
-from dialer.carriers.twilio_http import TwilioHttp, exchange
+from dialer.carriers.twilio_http import Exchange, TwilioHttp, exchange
 from dialer.carriers.twilio_records import ListedCall, carrier_call, listed_call
 from dialer.clock import MS
 from dialer.errors import CredentialsError, DialerError, UnreachableError
+from dialer.meters import NO_METERS, CarrierOp, Meters, RetryReason
 from dialer.model import AmdMode, CallSid
 from dialer.ports import (
     Accepted,
@@ -68,9 +70,15 @@ class TwilioCarrier:
     """
 
     def __init__(
-        self, config: TwilioConfig, clock: Clock, *, backoffs_s: Sequence[float] = BACKOFFS_S
+        self,
+        config: TwilioConfig,
+        clock: Clock,
+        *,
+        backoffs_s: Sequence[float] = BACKOFFS_S,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._config = config
+        self._meters = meters
         self._clock = clock
         self._backoffs_s = backoffs_s
         self._http = TwilioHttp(
@@ -95,7 +103,7 @@ class TwilioCarrier:
 
     async def place(self, order: Order) -> Placement:
         """Ask once. Never raises for what the carrier or the network does, never asks twice."""
-        with exchange(self._clock, order.void_at) as noted:
+        with self._exchange(CarrierOp.PLACE, order.void_at) as noted:
             try:
                 call = await self._client.calls.create_async(**self._parameters(order))
             except Exception as error:
@@ -118,6 +126,7 @@ class TwilioCarrier:
         Repeated only when it was put off unseen: a second redirect would start the document anew.
         """
         changed = await self._ask(
+            CarrierOp.REDIRECT,
             lambda: self._client.calls(sid).update_async(url=url),
             benign={NOT_IN_PROGRESS, NOT_FOUND},
             repeat=lambda answer: answer.throttled,
@@ -126,7 +135,7 @@ class TwilioCarrier:
 
     async def fetch(self, sid: CallSid) -> CarrierCall | None:
         """The call as the carrier knows it, None when it says that it knows none."""
-        call = await self._ask(lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND})
+        call = await self._fetch(sid)
         return None if call is None else carrier_call(call, created_at=0)
 
     async def find(self, to: str, from_: str, since_at: int) -> Sequence[CarrierCall]:
@@ -149,6 +158,20 @@ class TwilioCarrier:
         }
         return sorted(recent.values(), key=lambda call: call.created_at)
 
+    async def placed_since(self, since_at: int) -> AsyncIterator[Sequence[CarrierCall]]:
+        """Page by page, the calls created at or after *since_at* by requests, with their facts.
+
+        Left out are calls that were never dialed and have ended. A call may come twice, and one
+        without any readable time comes too.
+        """
+        async for page in self._each_placed(_day(since_at)):
+            listed = ((listed_call(call, created_at=since_at), call) for call in page)
+            yield [
+                carrier_call(call, created_at=each.created_at)
+                for each, call in listed
+                if each.placed_by_request and each.created_at // MS >= since_at // MS
+            ]
+
     async def each_call(self, since_at: int, until_at: int) -> AsyncIterator[Sequence[ListedCall]]:
         """Page by page, the calls created from *since_at* on and before *until_at* by requests.
 
@@ -157,6 +180,18 @@ class TwilioCarrier:
         they rang nobody. A call may come twice, and one without any readable time comes too.
         """
         first, last = _day(since_at), _day(until_at + DAY_MS * LISTED_DAYS_AFTER)
+        async for page in self._each_placed(first, last):
+            calls = (listed_call(call, created_at=since_at) for call in page)
+            yield [
+                call
+                for call in calls
+                if call.placed_by_request and since_at <= call.created_at < until_at
+            ]
+
+    async def _each_placed(
+        self, first: str, last: object = values.unset
+    ) -> AsyncIterator[list[Any]]:
+        """The SDK's records of calls that are queued, and of those dialed from a day to another."""
         dialed = partial(
             self._client.calls.page_async,
             start_time_after=first,
@@ -166,16 +201,11 @@ class TwilioCarrier:
         queued = partial(self._client.calls.page_async, status="queued", page_size=PAGE_SIZE)
         for ask in (queued, dialed):
             async for page in self._each_page(ask, MAX_PAGES_OF_DAYS):
-                calls = (listed_call(call, created_at=since_at) for call in page)
-                yield [
-                    call
-                    for call in calls
-                    if call.placed_by_request and since_at <= call.created_at < until_at
-                ]
+                yield page
 
     async def listed(self, sid: str) -> ListedCall | None:
         """One call as the list would show it, None when the carrier says that it knows none."""
-        call = await self._ask(lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND})
+        call = await self._fetch(sid)
         return None if call is None else listed_call(call, created_at=0)
 
     async def owned_numbers(self) -> Sequence[OwnedNumber]:
@@ -192,7 +222,9 @@ class TwilioCarrier:
 
     async def check(self) -> None:
         """Raise CredentialsError or UnreachableError when the account cannot be used."""
-        await self._ask(lambda: self._client.incoming_phone_numbers.page_async(page_size=1))
+        await self._ask(
+            CarrierOp.LIST, lambda: self._client.incoming_phone_numbers.page_async(page_size=1)
+        )
 
     def _parameters(self, order: Order) -> dict[str, object]:
         """Only what is needed: trial accounts and compatible servers refuse the rest."""
@@ -214,8 +246,15 @@ class TwilioCarrier:
             ),
         }
 
+    async def _fetch(self, sid: str) -> Any:
+        """The SDK's record of a call, None when the carrier says that it knows none."""
+        return await self._ask(
+            CarrierOp.FETCH, lambda: self._client.calls(sid).fetch_async(), benign={NOT_FOUND}
+        )
+
     async def _end(self, sid: CallSid, status: str) -> None:
         await self._ask(
+            CarrierOp.END,
             lambda: self._client.calls(sid).update_async(status=status),
             benign={NOT_IN_PROGRESS, NOT_FOUND},
         )
@@ -233,15 +272,28 @@ class TwilioCarrier:
         """
         ask = first
         for _ in range(most):
-            page, found = await self._ask(partial(_read_page, ask))
+            page, found = await self._ask(CarrierOp.LIST, partial(_read_page, ask))
             yield found
             if page.next_page_url is None:
                 return
             ask = page.next_page_async
         raise UnreachableError(f"{self._config.base_url} answers with a list that does not end")
 
+    @contextmanager
+    def _exchange(self, op: CarrierOp, void_at: int | None = None) -> Iterator[Exchange]:
+        """Note what becomes of one request, and count it if it left."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        with exchange(self._clock, void_at) as noted:
+            try:
+                yield noted
+            finally:
+                if noted.left:
+                    self._meters.carrier_answered(op, noted.status, loop.time() - began_s)
+
     async def _ask(
         self,
+        op: CarrierOp,
         ask: Callable[[], Awaitable[Any]],
         *,
         benign: frozenset[int] | set[int] = frozenset(),
@@ -250,7 +302,7 @@ class TwilioCarrier:
         """Ask, again after trouble that may pass; None when the carrier's no is *benign*."""
         backoffs_s = iter(self._backoffs_s)
         while True:
-            with exchange(self._clock) as noted:
+            with self._exchange(op) as noted:
                 try:
                     return await ask()
                 except Exception as error:
@@ -260,6 +312,8 @@ class TwilioCarrier:
                     backoff_s = next(backoffs_s, None)
                     if backoff_s is None or not repeat(answer):
                         raise self._trouble(answer) from error
+            throttled = RetryReason.THROTTLED if answer.throttled else RetryReason.TROUBLE
+            self._meters.carrier_retried(throttled)
             await asyncio.sleep(max(backoff_s, min(answer.retry_after_s or 0.0, MAX_PAUSE_S)))
 
     def _trouble(self, answer: Answer) -> DialerError:

@@ -47,14 +47,18 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class TwilioCallbacks:
-    """The :class:`~dialer.ports.CallbackDoor` for requests Twilio makes to us."""
+    """The :class:`~dialer.ports.CallbackDoor` for requests Twilio makes to us.
 
-    def __init__(self, config: TwilioConfig) -> None:
+    Calls may have been placed while our address was another: *earlier_urls* are as good.
+    """
+
+    def __init__(self, config: TwilioConfig, *, earlier_urls: Sequence[str] = ()) -> None:
         self._account_sid = config.account_sid
         self._keypress_url = config.keypress_url
         self._incoming_keypress_url = config.incoming_keypress_url
         self._tokens = [token.encode() for token in config.signing_tokens]
-        self._bases = _bases(config.public_url.rstrip("/"))
+        urls = dict.fromkeys(url.rstrip("/") for url in (config.public_url, *earlier_urls))
+        self._bases = [base for url in urls for base in _bases(url)]
         # Twilio leaves the fragment of an address out of its signature. A compatible server that
         # signs the address just as it was given proves knowledge of the same secret for the same
         # address, so its signature is as good.

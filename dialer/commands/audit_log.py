@@ -129,7 +129,7 @@ def export(
 ) -> None:
     """Write all entries as JSON lines, the oldest first, with their hashes."""
     from dialer.commands.session import working
-    from dialer.csvout import STDOUT, written
+    from dialer.lists.csvout import STDOUT, written
 
     with written(file, raw=True) as lines:
 

@@ -1,14 +1,15 @@
 """`dialer calls`: what was dialed, and what came of it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands import calls_one, calls_tail, exporting
+from dialer.commands.calls_tail import call_json
+from dialer.commands.console import emit, moment, say, table
 
-if TYPE_CHECKING:
-    from dialer.ports import Row
+__all__ = ["app", "call_json"]
 
 app = typer.Typer(help="What was dialed, and what came of it.", no_args_is_help=True)
 
@@ -58,20 +59,9 @@ def list_(
     )
 
 
-def call_json(row: "Row") -> dict[str, Any]:
-    """One call of :func:`list_`, with every fact a program may want."""
-    return {
-        "id": row["id"],
-        "campaign": row["campaign"],
-        "contact": row["contact"],
-        "from": row["from_"],
-        "to": row["phone"],
-        "state": row["state"],
-        "outcome": row["outcome"],
-        "detail": row["detail"],
-        "started_at": iso(row["intent_at"]),
-        "answered_at": iso(row["answered_at"]),
-        "ended_at": iso(row["ended_at"]),
-        "duration_s": row["duration_s"],
-        "sid": row["sid"],
-    }
+app.command("tail", epilog=calls_tail.EXAMPLES)(calls_tail.tail)
+app.command("export", epilog=exporting.CALLS_EXAMPLE)(exporting.export_calls)
+app.command(epilog="Example: dialer calls show CA0123456789abcdef0123456789abcdef")(calls_one.show)
+app.command(epilog="Example: dialer calls hangup CA0123456789abcdef0123456789abcdef")(
+    calls_one.hangup
+)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dialer.commands import preflight
-from dialer.commands.console import confirm, emit, iso, moment, say, table
+from dialer.commands import campaign_create, campaign_edit, campaign_list, preflight, watch
+from dialer.commands.console import confirm, confirm_typed, emit, iso, moment, say
 from dialer.states import CampaignEvent
 
 app = typer.Typer(help="Make, start, pause and end campaigns.", no_args_is_help=True)
@@ -17,129 +17,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-@app.command(
-    epilog="Example: dialer campaign create Renewals --number +15550100 --say 'Hello {{name}}'"
+app.command(epilog=campaign_create.EXAMPLES)(campaign_create.create)
+app.command(epilog="Example: dialer campaign show Renewals")(campaign_edit.show)
+app.command(epilog="Example: dialer campaign edit Renewals --set call_interval=5s")(
+    campaign_edit.edit
 )
-def create(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name no other campaign has.")],
-    number: Annotated[
-        list[str], typer.Option("--number", help="Caller id, as +1555…[=WEIGHT]; repeat for more.")
-    ],
-    agent: Annotated[str | None, typer.Option(help="An agent made with: dialer agents add")] = None,
-    say_text: Annotated[
-        str | None, typer.Option("--say", help="Speak this text; {{name}} is filled in.")
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="Business hours; none = always open.")
-    ] = None,
-    start_at: Annotated[
-        str | None, typer.Option("--start-at", help="Not before this time, ISO 8601.")
-    ] = None,
-    notes: Annotated[str, typer.Option(help="Free text.")] = "",
-    strategy: Annotated[
-        str, typer.Option(help="round_robin, lowest_spam, least_used_today or weighted.")
-    ] = "round_robin",
-    spam_threshold: Annotated[
-        float, typer.Option(help="Numbers with this score or more are left out, 1-9.")
-    ] = 7,
-    max_calls_per_day: Annotated[int, typer.Option(help="Per number, 1-1000.")] = 100,
-    call_interval: Annotated[
-        str, typer.Option(help="From start to start of calls: 10s, 2m, 0.5s; 0 = none.")
-    ] = "10s",
-    max_concurrent: Annotated[int, typer.Option(help="Calls at once, 1-10000.")] = 10,
-    ring_timeout: Annotated[int, typer.Option(help="Seconds a call may ring, 5-120.")] = 30,
-    amd: Annotated[str, typer.Option(help="Who tells machines: carrier or off.")] = "carrier",
-    on_machine: Annotated[
-        str, typer.Option(help="hang_up, leave_message or continue.")
-    ] = "hang_up",
-    retries: Annotated[int, typer.Option(help="Further attempts after the first, 0-10.")] = 2,
-    retry_interval: Annotated[
-        str, typer.Option(help="Wait before a retry; a list gives one each: 30m,2h,1d.")
-    ] = "1h",
-    retry_rule: Annotated[
-        list[str] | None,
-        typer.Option(help="Per outcome, as busy=5m,15m or rejected=never; repeat for more."),
-    ] = None,
-    completion_timeout: Annotated[
-        str, typer.Option(help="After a call, how long its outcome stays open: 15m.")
-    ] = "15m",
-    calls_per_callee: Annotated[
-        str,
-        typer.Option(
-            "--calls-per-callee",
-            help="At most so many in any 24 hours and in any 7 days, all campaigns counted: 3,7.",
-        ),
-    ] = "3,7",
-    stay_on_number: Annotated[
-        bool, typer.Option(help="Call a callee again from the same number.")
-    ] = True,
-    json_: Json = False,
-) -> None:
-    """Make a draft campaign; import contacts into it, then start it."""
-    from dialer import agents, campaigns, numbers, schedules
-    from dialer.commands.parsing import (
-        callee_caps,
-        choice,
-        duration_s,
-        durations_s,
-        instant,
-        retry_rules,
-    )
-    from dialer.commands.session import writing
-    from dialer.errors import UsageError
-    from dialer.model import AmdMode, OnMachine
-    from dialer.ports import Tx
-    from rotation.strategies import Strategy
-
-    if (agent is None) == (say_text is None):
-        raise UsageError("say who talks to people: either --agent NAME or --say TEXT")
-    if say_text is not None:
-        from dialer.carriers.twiml import validate_agent
-        from dialer.model import Agent, AgentKind
-
-        validate_agent(Agent(AgentKind.MESSAGE, say_text, {}))
-
-    per_day, per_week = callee_caps(calls_per_callee)
-
-    async def use_case(tx: Tx, now: int) -> Mapping[str, Any]:
-        if agent is not None:
-            agent_id = (await agents.find(tx, agent))["id"]
-        else:
-            assert say_text is not None, "one of the two was given"
-            agent_id = await agents.add_message(tx, name, say_text, now)
-        new = campaigns.NewCampaign(
-            name=name,
-            agent_id=agent_id,
-            numbers=[await numbers.find_weighted(tx, text) for text in number],
-            schedule_id=(await schedules.find(tx, schedule))["id"] if schedule else None,
-            start_at=instant(start_at) if start_at else None,
-            notes=notes,
-            strategy=choice("strategy", strategy, Strategy),
-            spam_threshold=spam_threshold,
-            max_calls_per_day=max_calls_per_day,
-            stay_on_number=stay_on_number,
-            call_interval_s=duration_s("call interval", call_interval),
-            max_concurrent=max_concurrent,
-            ring_timeout_s=ring_timeout,
-            amd=choice("amd", amd, AmdMode),
-            on_machine=choice("on machine", on_machine, OnMachine),
-            max_retries=retries,
-            retry_intervals_s=durations_s("retry interval", retry_interval),
-            retry_rules=retry_rules(retry_rule or []),
-            completion_timeout_s=int(duration_s("completion timeout", completion_timeout)),
-            callee_calls_per_day=per_day,
-            callee_calls_per_week=per_week,
-        )
-        await campaigns.create(tx, new, now)
-        return await campaigns.find(tx, name)
-
-    row = writing(ctx, use_case)
-    if json_:
-        emit({"id": row["id"], "name": row["name"], "status": row["status"]})
-        return
-    say(f"campaign {row['name']!r} is made (id {row['id']}), as a draft")
-    say(f"next:  dialer contacts import FILE.csv --campaign {row['name']!r}")
+app.command(epilog="Example: dialer campaign clone Renewals 'Renewals May' --only failed")(
+    campaign_edit.clone
+)
+app.command(epilog="Example: dialer campaign archive Renewals")(campaign_edit.archive)
+app.command(epilog="Example: dialer campaign restore Renewals")(campaign_edit.restore)
+app.command(epilog="Example: dialer campaign delete Draft --confirm Draft")(campaign_edit.delete)
+app.command(
+    "export-config", epilog="Example: dialer campaign export-config Renewals renewals.toml"
+)(campaign_edit.export_config)
+app.add_typer(campaign_edit.settings, name="settings")
 
 
 @app.command(
@@ -206,10 +98,20 @@ def pause(
     ctx: typer.Context,
     name: Name,
     reason: Annotated[str | None, typer.Option(help="Why; shown wherever the campaign is.")] = None,
+    hang_up: Annotated[
+        bool, typer.Option("--hang-up", help="End the calls that go on, too.")
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Start no new calls; running ones go on."""
-    _move(ctx, name, CampaignEvent.PAUSE, reason=reason, as_json=json_)
+    """Start no new calls; running ones go on, unless they are to be hung up."""
+    from dialer import campaigns
+    from dialer.commands.session import writing
+    from dialer.ports import Row, Tx
+
+    async def use_case(tx: Tx, now: int) -> Row:
+        return await campaigns.pause(tx, name, now, reason=reason, hang_up=hang_up)
+
+    _moved(writing(ctx, use_case), as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign resume Renewals")
@@ -225,37 +127,36 @@ def complete(ctx: typer.Context, name: Name, yes: Yes = False, json_: Json = Fal
     _move(ctx, name, CampaignEvent.COMPLETE, as_json=json_)
 
 
-@app.command(epilog="Example: dialer campaign cancel Renewals --yes")
-def cancel(ctx: typer.Context, name: Name, yes: Yes = False, json_: Json = False) -> None:
-    """No further call, ever."""
-    confirm(f"Cancel campaign {name!r} for good? It can never be started again.", yes=yes)
-    _move(ctx, name, CampaignEvent.CANCEL, as_json=json_)
-
-
-@app.command("list", epilog="Example: dialer campaign list --json")
-def list_(ctx: typer.Context, json_: Json = False) -> None:
-    """All campaigns, with how far they are."""
-    from dialer import overview
+@app.command(epilog="Example: dialer campaign cancel Renewals --confirm Renewals")
+def cancel(
+    ctx: typer.Context,
+    name: Name,
+    confirm_: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="Its name once more: no question."),
+    ] = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """No further call, ever; what is queued or rings is ended, conversations are not."""
+    from dialer import campaigns
     from dialer.commands.session import reading
-    from dialer.holiday_calendars import public_holidays
-    from dialer.ports import Tx
 
-    async def use_case(tx: Tx, now: int) -> list[overview.CampaignOverview]:
-        return await overview.campaigns(tx, now, public_holidays)
-
-    campaigns = reading(ctx, use_case)
-    if json_:
-        emit([_listed(each) for each in campaigns])
-        return
-    if not campaigns:
-        say("no campaigns yet; make one: dialer campaign create NAME --number … --say …")
-    table(
-        ["id", "name", "status", "hours", "done", "contacts", "numbers", "agent"],
-        [
-            [c.id, c.name, c.status, c.hours, c.done, c.contacts, c.numbers, c.agent]
-            for c in campaigns
-        ],
+    row = reading(ctx, lambda tx, _: campaigns.find(tx, name))
+    confirm_typed(
+        f"Cancel campaign {row['name']!r} for good? It can never be started again.",
+        row["name"],
+        yes=yes or confirm_ == row["name"],
+        declined="nothing was cancelled",
     )
+    _move(ctx, row["name"], CampaignEvent.CANCEL, as_json=json_)
+
+
+app.command("watch", epilog=watch.WATCH_EXAMPLES)(watch.watch)
+app.command("wait", epilog=watch.WAIT_EXAMPLES)(watch.wait)
+
+
+app.command("list", epilog=campaign_list.EXAMPLE)(campaign_list.list_)
 
 
 @app.command(epilog="Example: dialer campaign status Renewals --json")
@@ -281,7 +182,6 @@ def _move(
     name: str,
     event: CampaignEvent,
     *,
-    reason: str | None = None,
     as_json: bool,
 ) -> None:
     from dialer import campaigns
@@ -289,7 +189,7 @@ def _move(
     from dialer.ports import Row, Tx
 
     async def use_case(tx: Tx, now: int) -> Row:
-        return await campaigns.move(tx, name, event, now, reason=reason)
+        return await campaigns.move(tx, name, event, now)
 
     _moved(writing(ctx, use_case), as_json=as_json)
 
@@ -301,28 +201,15 @@ def _moved(row: Mapping[str, Any], *, as_json: bool) -> None:
         say(f"campaign {row['name']!r} is {row['status']}")
 
 
-def _listed(campaign: Any) -> dict[str, Any]:
-    return {
-        "id": campaign.id,
-        "name": campaign.name,
-        "status": campaign.status,
-        "hours": campaign.hours,
-        "contacts": campaign.contacts,
-        "done": campaign.done,
-        "members": campaign.members,
-        "numbers": campaign.numbers,
-        "agent": campaign.agent,
-        "start_at": iso(campaign.start_at),
-        "pause_reason": campaign.pause_reason,
-    }
-
-
 def _status_json(report: Any) -> dict[str, Any]:
+    from dialer.commands.brake import as_json
+
     return {
-        **_listed(report.campaign),
+        **campaign_list.as_json(report.campaign),
         "failed": report.failed,
         "outcomes": report.outcomes,
         "attempts": report.attempts,
+        "hold": as_json(report.hold),
         "daemons": [{"name": each["name"], "id": each["id"]} for each in report.daemons],
         "waiting": [
             {
@@ -338,10 +225,14 @@ def _status_json(report: Any) -> dict[str, Any]:
 
 
 def _print_status(report: Any) -> None:
+    from dialer.commands.brake import say_held
+
     campaign = report.campaign
     typer.echo(f"{campaign.name}  {campaign.status}  {campaign.hours}")
-    if campaign.pause_reason:
-        typer.echo(f"paused because: {campaign.pause_reason}")
+    if campaign.paused_at:
+        by = f" by {campaign.paused_by}" if campaign.paused_by else ""
+        because = f": {campaign.pause_reason}" if campaign.pause_reason else ""
+        typer.echo(f"paused since {moment(campaign.paused_at)}{by}{because}")
     typer.echo(f"{campaign.done} of {campaign.contacts} contacts done")
     if campaign.members:
         typer.echo("members   " + "  ".join(f"{k} {v}" for k, v in campaign.members.items()))
@@ -357,5 +248,6 @@ def _print_status(report: Any) -> None:
             detail = f"({each['detail']})" if each["detail"] else ""
             line = f"  {each['members']:>8,}  {each['reason']:<22} {until} {detail}"
             typer.echo(line.rstrip())
+    say_held(report.hold)
     if not report.daemons:
         say("no daemon is running, so nothing is dialed; start one: dialer run")

@@ -3,26 +3,72 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import typer
 
-from dialer.errors import DialerError
+from dialer.commands import presentation
+from dialer.commands.presentation import Colour, Output
+from dialer.errors import DialerError, UsageError
 
 #: Exit code of a command that did part of what it was asked for and says what is missing.
 PARTLY = 7
 
 
 def emit(data: Any) -> None:
-    """Print *data* as one JSON document on stdout."""
+    """Print *data* on stdout in the form that was asked for, JSON unless another one was."""
+    asked = presentation.current()
+    output = asked.output or (Output.TABLE if asked.shapes_rows else Output.JSON)
+    if output is Output.JSON and not asked.shapes_rows:
+        _json(data if asked.limit is None or not isinstance(data, list) else data[: asked.limit])
+        return
+    from dialer.commands import rows
+
+    found = rows.shaped(
+        rows.rows_of(data),
+        columns=asked.columns,
+        where=asked.where,
+        sort=asked.sort,
+        cursor=asked.cursor,
+        limit=asked.limit,
+    )
+    if output is Output.JSON:
+        _json(found)
+    elif output is Output.JSONL:
+        for row in found:
+            typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+    elif output is Output.CSV:
+        sys.stdout.write(rows.as_csv(found))
+    elif output is Output.ID:
+        for name in rows.ids(found):
+            typer.echo(name)
+    elif found:
+        names = list(found[0])
+        table(names, [[rows.cell(row.get(name)) for name in names] for row in found])
+
+
+def _json(data: Any) -> None:
     json.dump(data, sys.stdout, indent=2, ensure_ascii=False, default=str)
     sys.stdout.write("\n")
 
 
 def say(words: str) -> None:
-    """Tell the operator something; never mixed into data."""
-    typer.echo(words, err=True)
+    """Tell the operator something, unless they want to be left alone; never mixed into data."""
+    if not presentation.current().quiet:
+        typer.echo(words, err=True)
+
+
+def coloured(stream: Any = None) -> bool:
+    """Whether words on *stream* (stdout) may be coloured: https://no-color.org, and by flag."""
+    import os
+
+    asked = presentation.current().colour
+    if asked is not Colour.AUTO:
+        return asked is Colour.ALWAYS
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stdout).isatty()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -49,10 +95,23 @@ def one_line(text: str) -> str:
 
 
 def moment(at: int | None) -> str:
-    """A stored time as an operator reads it: UTC, to the second; nothing for no time."""
+    """A stored time as an operator reads it: to the second, in the zone asked for, which is named;
+    nothing for no time.
+    """
     if at is None:
         return ""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(at / 1000, _zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _zone() -> tzinfo | None:
+    name = presentation.current().zone
+    if not name:
+        return UTC
+    if name == presentation.LOCAL:
+        return None  # as datetime has it
+    from dialer.timezones import zone
+
+    return zone(name)
 
 
 def iso(at: int | None) -> str | None:
@@ -69,18 +128,18 @@ def report(error: DialerError, *, as_json: bool) -> None:
         body: Mapping[str, Any] = {
             "error": {"code": error.code, "message": error.message, "next": error.next_step}
         }
-        say(json.dumps(body, ensure_ascii=False))
+        typer.echo(json.dumps(body, ensure_ascii=False), err=True)
         return
-    say(f"error: {error.message}")
+    typer.echo(f"error: {error.message}", err=True)
     if error.next_step:
-        say(f"next:  {error.next_step}")
+        typer.echo(f"next:  {error.next_step}", err=True)
 
 
 def confirm_typed(question: str, word: str, *, yes: bool, declined: str) -> None:
     """Have *word* typed, on a terminal, before what nobody can bring back; elsewhere only *yes*
     will do. *declined* is said when something else is typed.
     """
-    if yes or not sys.stdin.isatty():
+    if yes or not asks():
         confirm(question, yes=yes)
         return
     typed = typer.prompt(
@@ -95,9 +154,12 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone; without a terminal only *yes* will do."""
     if yes:
         return
-    if not sys.stdin.isatty():
-        from dialer.errors import UsageError
-
+    if not asks():
         raise UsageError(f"{question} Nobody can be asked here; add --yes if you mean it")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
+
+
+def asks() -> bool:
+    """Whether somebody sits there who may be asked."""
+    return sys.stdin.isatty() and not presentation.current().no_input

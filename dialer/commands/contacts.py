@@ -1,18 +1,24 @@
 """`dialer contacts`: the people to call."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dialer.commands import (
+    contact_edits,
+    contact_history,
+    contacts_import,
+    exporting,
+    imports,
+    member_edits,
+)
 from dialer.commands.calls import call_json
-from dialer.commands.console import PARTLY, emit, iso, moment, say, table
+from dialer.commands.console import emit, iso, moment, say, table
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
-    from dialer.contacts import Dossier
-    from dialer.imports import ImportCounts
+    from dialer.people.contacts import Dossier
     from dialer.ports import Row
 
 app = typer.Typer(help="The people to call.", no_args_is_help=True)
@@ -27,67 +33,8 @@ Region = Annotated[
 _CONTACT = ("id", "phone", "name", "email", "zone", "language")
 
 
-@app.command("import", epilog="Example: dialer contacts import people.csv -c Renewals --region DE")
-def import_(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV file; - reads standard input.")],
-    campaign: Campaign = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", "-m", help="FIELD=COLUMN, as phone=Telefon; repeat for more."),
-    ] = None,
-    region: Region = None,
-    priority: Annotated[
-        str, typer.Option(help="Of rows that state none: high, normal or low.")
-    ] = "normal",
-    encoding: Annotated[
-        str | None, typer.Option(help="How the file is written, if it is read wrongly: cp1250.")
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go; else FILE.rejected.csv.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Change nothing; say what would happen.")
-    ] = False,
-    yes: Yes = False,
-    json_: Json = False,
-) -> None:
-    """Bring in a list of people, and make them members of a campaign.
-
-    Known numbers are updated, none is added twice: a list may be imported again at any time.
-    Exit 7 when rows were rejected; the others are in.
-    """
-    from dialer.columns import match, parse_map
-    from dialer.commands import importing
-    from dialer.commands.parsing import choice
-    from dialer.commands.session import settings_of, working
-    from dialer.csvio import RejectedRows, open_table, rejected_path
-    from dialer.imports import ImportOrder
-    from dialer.people import Priority
-    from dialer.phones import check_region
-
-    in_region = check_region(region or settings_of(ctx).default_region)
-    named = parse_map(map_ or [])
-    rank = choice("priority", priority, Priority)
-    path = rejects or (None if dry_run else rejected_path(file))
-    importing.check_apart(file, path)
-    with open_table(file, encoding=encoding) as rows:
-        columns = match(rows.header, named)
-        importing.say_how_read(rows, columns, in_region)
-        with RejectedRows(path, rows.header, rows.delimiter) as rejected:
-
-            async def use_case(desk: "Desk") -> "ImportCounts":
-                enrolment = None
-                if campaign is not None:
-                    sure = yes or dry_run
-                    enrolment = await importing.enrolment(desk, campaign, rank, yes=sure)
-                order = ImportOrder(rows, columns, in_region, enrolment, dry_run)
-                return await importing.bring_in(desk, order, rejected)
-
-            counts = working(ctx, use_case)
-        importing.show_outcome(counts, rejected.path, dry_run=dry_run, as_json=json_)
-    if counts.rejected:
-        raise typer.Exit(PARTLY)
+app.command("import", epilog=contacts_import.EXAMPLE)(contacts_import.import_)
+app.command("undo-import", epilog=imports.UNDO_EXAMPLE)(imports.undo)
 
 
 @app.command(epilog="Example: dialer contacts add +12025550123 --name 'Ann Lee' -c Renewals")
@@ -106,11 +53,11 @@ def add(
     json_: Json = False,
 ) -> None:
     """Add one person, or tell more of one who is known, and make them a campaign's member."""
-    from dialer import contacts
     from dialer.commands import importing
     from dialer.commands.parsing import choice
     from dialer.commands.session import erased_phones, settings_of, working
-    from dialer.people import Person, Priority
+    from dialer.people import contacts
+    from dialer.people.person import Person, Priority
     from dialer.phones import check_region, e164
 
     number = e164(phone, check_region(region or settings_of(ctx).default_region))
@@ -148,9 +95,9 @@ def list_(
     json_: Json = False,
 ) -> None:
     """Contacts, oldest first; with a campaign its members and where they stand."""
-    from dialer import contacts
     from dialer.commands.parsing import choice
     from dialer.commands.session import reading
+    from dialer.people import contacts
     from dialer.ports import Row, Tx
     from dialer.states import MemberState
 
@@ -180,8 +127,8 @@ def show(
     json_: Json = False,
 ) -> None:
     """One contact, the campaigns it is in, and every attempt to reach it."""
-    from dialer import contacts
     from dialer.commands.session import reading, settings_of
+    from dialer.people import contacts
     from dialer.ports import Tx
 
     region = settings_of(ctx).default_region
@@ -200,6 +147,31 @@ def show(
     for row in dossier.attempts:
         outcome = row["outcome"] or row["state"]
         typer.echo(f"{moment(row['intent_at'])}  {row['campaign']} from {row['from_']}: {outcome}")
+    say(f"next:  dialer contacts history {dossier.contact['phone']}")
+
+
+app.command("export", epilog=exporting.CONTACTS_EXAMPLE)(exporting.export_contacts)
+app.command("edit", epilog="Example: dialer contacts edit +12025550123 --zone ''")(
+    contact_edits.edit
+)
+app.command("tag", epilog="Example: dialer contacts tag @vip.txt --add vip --remove new")(
+    contact_edits.tag
+)
+app.command("priority", epilog="Example: dialer contacts priority +12025550123 high -c Renewals")(
+    member_edits.priority
+)
+app.command("retry", epilog="Example: dialer contacts retry --all-failed -c Renewals --dry-run")(
+    member_edits.retry
+)
+app.command("skip", epilog="Example: dialer contacts skip +12025550123 -c Renewals --reason moved")(
+    member_edits.skip
+)
+app.command("remove", epilog="Example: dialer contacts remove +12025550123 -c Renewals")(
+    member_edits.remove
+)
+app.command("history", epilog="Example: dialer contacts history +12025550123 --json")(
+    contact_history.history
+)
 
 
 def _contact_json(row: "Row") -> dict[str, Any]:
@@ -210,7 +182,7 @@ def _contact_json(row: "Row") -> dict[str, Any]:
 
 
 def _membership(row: "Row") -> dict[str, Any]:
-    from dialer.people import Priority
+    from dialer.people.person import Priority
 
     return {
         "state": row["state"],

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import emit, say, table
+from dialer.commands import db_status
+from dialer.commands.console import confirm_typed, emit, say, table
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from dialer.settings import Settings
     from dialer.store.checks import CheckResult
 
-app = typer.Typer(help="Upgrade, check and back up the database.", no_args_is_help=True)
+app = typer.Typer(help="Upgrade, check, back up and restore the database.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app.command(epilog="Example: dialer db status --json")(db_status.status)
 
 
 @app.command(epilog="Example: dialer db upgrade")
@@ -89,6 +92,7 @@ def purge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Delete nothing; say what would go.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: Json = False,
 ) -> None:
     """Delete what is kept longer than the settings want, as a daemon does every night.
@@ -100,6 +104,13 @@ def purge(
     from dialer.commands.session import settings_of, working
 
     wanted = settings_of(ctx).retention
+    if not dry_run:
+        confirm_typed(
+            "Delete for good what is kept too long?",
+            "purge",
+            yes=yes,
+            declined="nothing was deleted",
+        )
 
     async def use_case(desk: "Desk") -> tuple[retention.Retention, retention.Counts]:
         async with desk.database.read() as tx:
@@ -149,7 +160,7 @@ def backup(
     back_up(Path(settings.database), copy, busy_timeout_s=settings.busy_timeout_s)
     size = copy.stat().st_size
     try:
-        _record(ctx, "db.backup", str(copy), after={"bytes": size})
+        _note_backup(ctx, copy, size)
     except DialerError as error:  # whatever is wrong with the database, there is a copy of it
         say(f"the audit log has no entry of it: {error.message}")
     if json_:
@@ -157,6 +168,64 @@ def backup(
         return
     typer.echo(copy)
     say(f"copied and checked, {size:,} bytes")
+
+
+@app.command(epilog="Example: dialer db restore backups/dialer.nightly-20260131T033000Z.db")
+def restore(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A backup; it stays as it is.")],
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", help="The name of the database's file, typed here.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_: Json = False,
+) -> None:
+    """Put a backup in the place of the database, and hold everything until it is reconciled.
+
+    The database that was there is kept beside it. Requests not to be called and erasures are
+    carried over from it, if it can be read.
+    """
+    from dialer.commands import restoring
+
+    restoring.restore(ctx, file, named=confirm, yes=yes, as_json=json_)
+
+
+@app.command(epilog="Example: dialer db reconcile --since 2026-01-31T12:00:00Z")
+def reconcile(
+    ctx: typer.Context,
+    since: Annotated[
+        str | None, typer.Option(help="Since when calls may be missing, ISO 8601.")
+    ] = None,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Do without: whoever was called may be called again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_: Json = False,
+) -> None:
+    """After a restore: take in the calls that the carrier has made since the backup.
+
+    Nobody is called meanwhile, and after it until somebody says: dialer resume --all.
+    """
+    from dialer.commands import restoring
+    from dialer.commands.console import confirm
+
+    if skip:
+        confirm("Dial on without asking the carrier who has been called since?", yes=yes)
+    restoring.reconcile(ctx, since, skip=skip, as_json=json_)
+
+
+def _note_backup(ctx: typer.Context, copy: Path, size: int) -> None:
+    """Write down that there is a copy: as a job that is done, and in the audit log."""
+    from dialer import audit_log
+    from dialer.commands.session import writing
+    from dialer.work import Job, JobKind
+
+    async def use_case(tx: "Tx", now: int) -> None:
+        job = await Job.start(tx, JobKind.BACKUP, str(copy), now)
+        await job.finish(tx, now, message=f"{size:,} bytes, checked")
+        await audit_log.record(tx, "db.backup", str(copy), now, after={"bytes": size})
+
+    writing(ctx, use_case)
 
 
 def _record(

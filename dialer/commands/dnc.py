@@ -309,11 +309,12 @@ def import_(
     note. Who is listed already stays so: a file may be imported again at any time. Exit 7 when
     rows were rejected; the others are in.
     """
-    from dialer.columns import Field
     from dialer.commands import importing
     from dialer.commands.session import settings_of, working
-    from dialer.csvio import RejectedRows, open_table, rejected_path
     from dialer.do_not_call_files import EntriesOrder, columns_of
+    from dialer.lists.columns import Field
+    from dialer.lists.csvio import open_table
+    from dialer.lists.rejected_rows import RejectedRows, rejected_path
     from dialer.phones import check_region
 
     in_region = check_region(region or settings_of(ctx).default_region)
@@ -355,8 +356,8 @@ def export(
     """
     from dialer import do_not_call
     from dialer.commands.session import reading
-    from dialer.csvout import STDOUT, written
     from dialer.do_not_call_files import write_entries
+    from dialer.lists.csvout import STDOUT, written
 
     async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
         return await do_not_call.everything(tx)

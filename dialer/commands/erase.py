@@ -79,10 +79,13 @@ def _key(settings: "Settings", secret: str, file: str, *, known: bool) -> "Phone
 def _wipe_of(settings: "Settings") -> Any:
     from dialer.store.wiping import wipe_file, wipe_server
 
+    database, backups = Path(settings.database), settings.backup_dir
+    folders = [database.resolve().parent / backups] if backups else []
+
     async def wipe(pattern: "re.Pattern[bytes]") -> "Wiped":
         if settings.is_postgres:
             return await wipe_server(settings.database)
-        return wipe_file(Path(settings.database), pattern, busy_timeout_s=settings.busy_timeout_s)
+        return wipe_file(database, pattern, busy_timeout_s=settings.busy_timeout_s, folders=folders)
 
     return wipe
 

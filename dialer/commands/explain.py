@@ -42,12 +42,13 @@ def explain(
 
     Exit code 0, whatever the answer is: it is in the first line of each campaign, and in JSON.
     """
-    from dialer import campaigns, contacts
+    from dialer import campaigns
     from dialer.commands.parsing import instant
     from dialer.commands.session import reading, settings_of
     from dialer.errors import NotFoundError, UsageError
     from dialer.explaining import Moment
     from dialer.model import AttemptId
+    from dialer.people import contacts
     from dialer.ports import Tx
 
     if at is not None and call is not None:

@@ -109,7 +109,7 @@ def show(
     table(["date", "day", "name"], [[day, weekday(day), name] for day, name in days.items()])
 
 
-@app.command(epilog="Example: dialer holidays month 2026-12 --schedule Office")
+@app.command("calendar", epilog="Example: dialer holidays calendar 2026-12 --schedule Office")
 def month(
     ctx: typer.Context,
     month_: Annotated[

@@ -23,9 +23,9 @@ def read_source(
 ) -> tuple[Mapping["date", str], Sequence["BadRow"]]:
     """The days of a country's calendar or of a file, and the rows of it that say none."""
     from dialer.calendar_days import parse_years, read_table
-    from dialer.csvio import open_table
     from dialer.errors import UsageError
     from dialer.holiday_calendars import named_holidays
+    from dialer.lists.csvio import open_table
 
     if _is_code(source):
         if years is None:

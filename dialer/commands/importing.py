@@ -1,27 +1,55 @@
 """What an import tells the operator before it works, while it does, and when it is done."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dialer import campaigns, contacts
-from dialer.columns import Columns
-from dialer.commands.console import confirm, emit, say, table
+from dialer import campaigns
+from dialer.commands.console import confirm, counted, emit, one_line, say, table
 from dialer.commands.session import Desk, erased_phones
-from dialer.contacts import Enrolment
-from dialer.csvio import RejectedRows, Table
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts
 from dialer.errors import UsageError
-from dialer.imports import Import, ImportCounts, ImportOrder
-from dialer.intake import RowCounts
+from dialer.importing.imports import Ending, Import, ImportOrder
+from dialer.importing.records import Example
+from dialer.lists.columns import Columns, Field, match
+from dialer.lists.csvio import Table
+from dialer.lists.intake import RowCounts
+from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId
-from dialer.people import Priority
+from dialer.people import contacts
+from dialer.people.contacts import Enrolment
+from dialer.people.person import Priority
+from dialer.phones import PhoneError, e164
+from dialer.ports import Clock
 from dialer.states import CampaignStatus
 
-_DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+#: How often a line tells how far it is where no bar can be drawn, in seconds.
+EVERY_S: Final = 5
+#: A rejected value is shown up to this length.
+_SHOWN: Final = 40
+#: What a reason of a rejected row means, in words.
+_WORDS: Final = {
+    "missing_phone": "no phone number",
+    "invalid_phone": "not a phone number",
+    "rounded_phone": "a number that a spreadsheet rounded",
+    "ambiguous_phone": "one number as it stands, another with a plus",
+    "erased": "erased on the callee's wish",
+    "duplicate_in_file": "twice in this file",
+    "bad_zone": "not a time zone",
+    "bad_priority": "not a priority",
+    "too_many_columns": "more cells than the header",
+    "bad_encoding": "bytes that are no letters",
+    "bad_quoting": "a quote that is not closed",
+    "row_too_long": "longer than any row of a list",
+    "do_not_call": "on the do-not-call list",
+    "in_other_campaign": "wait for a call of another campaign",
+    "phone_as_number": "kept as a number: make the column text, with each number's +",
+    "unknown_campaign": "no such campaign",
+}
 
 
 async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool) -> Enrolment:
@@ -38,19 +66,28 @@ async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool)
     return Enrolment(CampaignId(row["id"]), priority, reopen=completed or yes)
 
 
-async def bring_in(desk: Desk, order: ImportOrder, rejected: RejectedRows) -> ImportCounts:
-    """Bring people in, with a progress bar; an interrupted import says what is in."""
-    erased = erased_phones(desk.settings)
-    run = Import(desk.database, desk.clock, order, rejected, erased)
-    await _watched(run, order.table)
-    return run.counts
+async def bring_in(
+    desk: Desk, order: ImportOrder, rejected: RejectedRows, *, static: bool = False
+) -> Import:
+    """Bring people in, and tell how far it is; Ctrl-C ends it after the portion it is at."""
+    run = Import(desk.database, desk.clock, order, rejected, erased_phones(desk.settings))
+    with _progress(order.table, desk.clock, static=static) as told, _stoppable() as stop:
+        await run.run(lambda counts: told(counts, run.bytes_done), stop)
+    return run
 
 
 async def list_in(desk: Desk, order: EntriesOrder, rejected: RejectedRows) -> EntryCounts:
     """Put callees on the do-not-call list, as :func:`bring_in` brings people in."""
-    erased = erased_phones(desk.settings)
-    run = EntriesImport(desk.database, desk.clock, order, rejected, erased)
-    await _watched(run, order.table)
+    run = EntriesImport(desk.database, desk.clock, order, rejected, erased_phones(desk.settings))
+    try:
+        with _progress(order.table, desk.clock) as told:
+            await run.run(lambda counts: told(counts, order.table.position.offset))
+    except asyncio.CancelledError:
+        say(
+            f"stopped: {run.counts.rows:,} rows are in;"
+            " import the file again to go on, nothing is added twice"
+        )
+        raise
     return run.counts
 
 
@@ -60,33 +97,62 @@ def check_apart(file: Path, rejects: Path | None) -> None:
         raise UsageError(f"{rejects} is the list itself; name another file for rejected rows")
 
 
+def matched(rows: Table, named: Mapping[Field, Sequence[str]], region: str) -> Columns:
+    """What the columns of a list of people tell; when none is known to hold phone numbers, the
+    error names the one that looks most like it.
+    """
+    try:
+        return match(rows.header, named)
+    except UsageError as error:
+        likely = error.next_step and _likely_phones(rows, region)
+        if not likely:
+            raise
+        raise UsageError(
+            error.message, next_step=f"it looks like {likely!r}: --map phone={likely!r}"
+        ) from error
+
+
 def say_how_read(rows: Table, columns: Columns, region: str, *, others: str = "variables") -> None:
     """Tell how the file is understood, before anything comes of it; *others* says what becomes of
     columns that tell none of the fields.
     """
-    say(f"{rows.name}: {rows.encoding}, {_DELIMITERS[rows.delimiter]}, numbers of {region}")
-    for field, names in columns.described().items():
-        say(f"  {field:<10} from {', '.join(repr(name) for name in names)}")
+    say(f"{rows.name}: {rows.form}, numbers of {region}")
+    pairs = [
+        f"{one_line('+'.join(names))}→{field}"
+        + (f" (read as {region})" if field == Field.PHONE else "")
+        for field, names in columns.described().items()
+    ]
+    say(f"mapping    {'  '.join(pairs)}   change with --map")
     if columns.variables:
-        say(f"  {others:<10} {', '.join(repr(each) for each in columns.variables.values())}")
+        names = ", ".join(repr(each) for each in columns.variables.values())
+        say(f"{others:<10} {one_line(names)}")
 
 
-def show_outcome(
-    counts: ImportCounts, rejects: Path | None, *, dry_run: bool, as_json: bool
-) -> None:
+def show_outcome(run: Import, rejects: Path | None, *, dry_run: bool, as_json: bool) -> None:
     """Print what has become of people's rows, and on stderr why some were rejected."""
-    facts = {"import_id": counts.import_id, "dry_run": dry_run}
+    counts = run.counts
+    facts = {"import_id": counts.import_id, "dry_run": dry_run, "ending": run.ending}
     lines = [
         ("added", counts.added),
         ("updated", counts.updated),
         ("same", counts.same),
         ("rejected", counts.rejected.total()),
         ("members added", counts.members_added),
+        ("already members", run.already_members),
+        ("in other campaigns", counts.elsewhere),
     ]
     _show(counts, facts, lines, rejects, as_json=as_json)
-    if dry_run:
-        say("nothing was changed")
-    _say_rejected(counts, rejects)
+    if run.gone_on_after:
+        say(f"went on after the {run.gone_on_after:,} rows that were in already")
+    _say_rejected(counts, counts.examples, rejects)
+    _say_next(run, dry_run=dry_run)
+
+
+def show_glimpses(run: Import) -> None:
+    """Show on stderr what would become of the first rows."""
+    for each in run.glimpses:
+        who = f"{each.person.phone} {each.person.name}" if each.person else ", ".join(each.cells)
+        say(f"row {each.row:>4}  {each.verdict:<18} {one_line(who)[:_SHOWN]}")
 
 
 def show_entries(counts: EntryCounts, rejects: Path | None, *, as_json: bool) -> None:
@@ -98,7 +164,7 @@ def show_entries(counts: EntryCounts, rejects: Path | None, *, as_json: bool) ->
         ("members failed", counts.members_failed),
     ]
     _show(counts, {}, lines, rejects, as_json=as_json)
-    _say_rejected(counts, rejects)
+    _say_rejected(counts, {}, rejects)
 
 
 def _show(
@@ -112,45 +178,103 @@ def _show(
     if not as_json:
         table(["rows", "count"], [("read", counts.rows), *lines])
         return
-    counted = {name.replace(" ", "_"): number for name, number in lines}
+    by_name = {name.replace(" ", "_"): number for name, number in lines}
     reasons = {str(reason): number for reason, number in counts.rejected.most_common()}
     emit(
         {
             **facts,
             "rows": counts.rows,
-            **counted,
+            **by_name,
             "rejected": reasons,
             "rejects_file": None if rejects is None else str(rejects),
         }
     )
 
 
-def _say_rejected(counts: RowCounts, rejects: Path | None) -> None:
+def _say_rejected(
+    counts: RowCounts, examples: Mapping[str, Sequence[Example]], rejects: Path | None
+) -> None:
     if counts.rejected:
         why = ", ".join(f"{number:,} {reason}" for reason, number in counts.rejected.most_common())
         count = counts.rejected.total()
         say(f"{count:,} {'row was' if count == 1 else 'rows were'} rejected: {why}")
+    for reason, number in counts.rejected.most_common() if examples else ():
+        shown = ", ".join(map(_example, examples.get(reason, ())))
+        say(f"{number:>9,}  {_WORDS.get(reason, reason)}: {shown}")
     if rejects is not None:
         say(f"see {rejects}; mend it and import it, the rows that are in are not added twice")
 
 
-async def _watched(run: Import | EntriesImport, rows: Table) -> None:
-    try:
-        with _progress(rows) as told:
-            await run.run(told)
-    except asyncio.CancelledError:
+def _example(example: Example) -> str:
+    value = one_line(example.value)[:_SHOWN]
+    return f"row {example.row:,}" + (f" {value!r}" if value else "")
+
+
+def _say_next(run: Import, *, dry_run: bool) -> None:
+    import_id, counts = run.counts.import_id, run.counts
+    if dry_run:
+        say("nothing was changed")
+    elif run.ending is Ending.REPEATED:
+        say(f"this list was in already, as import {import_id}: nothing was done; --again does it")
+    elif run.ending is Ending.STOPPED:
         say(
-            f"stopped: {run.counts.rows:,} rows are in;"
+            f"stopped: {counts.rows:,} rows are in;"
             " import the file again to go on, nothing is added twice"
         )
-        raise
+    if import_id is not None and (counts.added or counts.members_added):
+        say(f"undo while nobody is dialed: dialer imports undo {import_id}")
+
+
+def _likely_phones(rows: Table, region: str) -> str | None:
+    """The column whose first cells are phone numbers more often than those of any other."""
+    hits = dict.fromkeys(rows.header, 0)
+    for row, _ in zip(rows.rows(), range(_LOOKED_AT), strict=False):
+        for name, cell in zip(rows.header, row.cells, strict=False):
+            hits[name] += _is_phone(cell, region)
+    best = max(hits, key=lambda name: hits[name])
+    return best if hits[best] else None
+
+
+#: Rows that are looked at for a column of phone numbers.
+_LOOKED_AT: Final = 50
+
+
+def _is_phone(cell: str, region: str) -> bool:
+    try:
+        e164(cell, region)
+    except PhoneError:
+        return False
+    return True
 
 
 @contextmanager
-def _progress(rows: Table) -> Iterator[Callable[[RowCounts], None]]:
-    """A bar on stderr when somebody may be looking."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed; once it has been, the next one ends the process as ever."""
+    loop = asyncio.get_running_loop()
+    pressed = asyncio.Event()
+
+    def press() -> None:
+        pressed.set()
+        loop.remove_signal_handler(signal.SIGINT)
+        say("stopping after this portion; press Ctrl-C again to leave it undone")
+
+    loop.add_signal_handler(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+# -- progress -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress(
+    rows: Table, clock: Clock, *, static: bool = False
+) -> Iterator[Callable[[RowCounts, int], None]]:
+    """Tells of rows and bytes that are dealt with: in a bar on a terminal, else line by line."""
+    if static or not sys.stderr.isatty():
+        yield _line_by_line(rows.size, clock)
         return
     from rich.console import Console
     from rich.progress import (
@@ -169,12 +293,33 @@ def _progress(rows: Table) -> Iterator[Callable[[RowCounts], None]]:
         console=Console(stderr=True),
         transient=True,
     )
+    started_at = clock.now()
     with bar:
         task = bar.add_task("", total=rows.size)
 
-        def tell(counts: RowCounts) -> None:
-            rejected = counts.rejected.total()
-            words = f"{counts.rows:,} rows" + (f", {rejected:,} rejected" if rejected else "")
-            bar.update(task, completed=rows.bytes_read, description=words)
+        def tell(counts: RowCounts, done: int) -> None:
+            words = _how_far(counts, clock.now() - started_at)
+            bar.update(task, completed=done, description=words)
 
         yield tell
+
+
+def _line_by_line(size: int, clock: Clock) -> Callable[[RowCounts, int], None]:
+    started_at = told_at = clock.now()
+
+    def tell(counts: RowCounts, done: int) -> None:
+        nonlocal told_at
+        now = clock.now()
+        if now - told_at >= EVERY_S * 1000:
+            told_at = now
+            left_s = (now - started_at) / 1000 * (size - done) / max(done, 1)
+            words = _how_far(counts, now - started_at)
+            say(f"{100 * done / size:3.0f} %  {words}, {left_s:,.0f} s left")
+
+    return tell
+
+
+def _how_far(counts: RowCounts, passed_ms: int) -> str:
+    rejected = counts.rejected.total()
+    rate = f", {counts.rows * 1000 / passed_ms:,.0f} rows/s" if passed_ms > 0 else ""
+    return counted(counts.rows, "row") + (f", {rejected:,} rejected" if rejected else "") + rate

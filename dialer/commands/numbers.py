@@ -1,10 +1,12 @@
 """`dialer numbers`: the caller ids campaigns call from."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.commands.console import emit, iso, say, table
+from dialer.commands import numbers_more
+from dialer.commands.console import emit, say, table
+from dialer.commands.numbers_view import listed
 
 if TYPE_CHECKING:
     from dialer.numbers import NumberReport
@@ -58,7 +60,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
     async def use_case(tx: Tx, now: int) -> list["NumberReport"]:
         return await numbers.reports(tx, now)
 
-    reports = [_listed(each) for each in reading(ctx, use_case)]
+    reports = [listed(each) for each in reading(ctx, use_case)]
     if json_:
         emit(reports)
         return
@@ -72,7 +74,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer numbers enable +12025550123")
-def enable(ctx: typer.Context, phone: Phone) -> None:
+def enable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
     """Let campaigns call from a number again."""
     from dialer import numbers
     from dialer.commands.session import settings_of, writing
@@ -83,11 +85,15 @@ def enable(ctx: typer.Context, phone: Phone) -> None:
     async def use_case(tx: Tx, now: int) -> Row:
         return await numbers.enable(tx, phone, region, now)
 
-    say(f"number {writing(ctx, use_case)['phone']} is active")
+    row = writing(ctx, use_case)
+    if json_:
+        emit({"id": row["id"], "phone": row["phone"], "status": "active"})
+    else:
+        say(f"number {row['phone']} is active")
 
 
 @app.command(epilog="Example: dialer numbers disable +12025550123")
-def disable(ctx: typer.Context, phone: Phone) -> None:
+def disable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
     """Start no new call from a number; running ones go on."""
     from dialer import numbers
     from dialer.commands.session import settings_of, writing
@@ -98,7 +104,11 @@ def disable(ctx: typer.Context, phone: Phone) -> None:
     async def use_case(tx: Tx, now: int) -> Row:
         return await numbers.disable(tx, phone, region, now)
 
-    say(f"number {writing(ctx, use_case)['phone']} is disabled")
+    row = writing(ctx, use_case)
+    if json_:
+        emit({"id": row["id"], "phone": row["phone"], "status": "disabled"})
+    else:
+        say(f"number {row['phone']} is disabled")
 
 
 @app.command(epilog="Example: dialer numbers score +12025550123 6.5")
@@ -106,6 +116,7 @@ def score(
     ctx: typer.Context,
     phone: Phone,
     value: Annotated[float, typer.Argument(help="0 (good) to 10 (marked as spam).")],
+    json_: Json = False,
 ) -> None:
     """Set a number's spam score by hand."""
     from dialer import numbers
@@ -118,7 +129,11 @@ def score(
         return await numbers.score(tx, phone, value, region, now)
 
     row = writing(ctx, use_case)
-    say(f"number {row['phone']} has score {value:g} ({numbers.band_of(value)})")
+    band = numbers.band_of(value)
+    if json_:
+        emit({"id": row["id"], "phone": row["phone"], "score": value, "band": band})
+    else:
+        say(f"number {row['phone']} has score {value:g} ({band})")
 
 
 @app.command(epilog="Example: dialer numbers sync")
@@ -147,21 +162,9 @@ def sync(ctx: typer.Context, json_: Json = False) -> None:
     table(["phone"], [[phone] for phone in added])
 
 
-def _listed(report: "NumberReport") -> dict[str, Any]:
-    row = report.row
-    return {
-        "id": row["id"],
-        "phone": row["phone"],
-        "name": row["name"],
-        "status": "active" if report.active else "disabled",
-        "calls_today": report.calls_today,
-        "calls_total": row["calls_total"],
-        "score": row["spam_score"],
-        "band": report.band,
-        "score_source": row["spam_source"],
-        "scored_at": iso(row["spam_scored_at"]),
-        "zone": row["zone"],
-        "max_live": row["max_live"],
-        "disabled_at": iso(row["disabled_at"]),
-        "created_at": iso(row["created_at"]),
-    }
+app.command(epilog="Example: dialer numbers show +12025550123")(numbers_more.show)
+app.command("test", epilog="Example: dialer numbers test +12025550123")(numbers_more.ask_carrier)
+app.command(epilog="Example: dialer numbers exclude +12025550123 --campaign Renewals")(
+    numbers_more.exclude
+)
+app.command(epilog="Example: dialer numbers remove +12025550123 --yes")(numbers_more.remove)

@@ -30,6 +30,30 @@ def durations_s(name: str, text: str) -> tuple[int, ...]:
     return tuple(int(duration_s(name, part)) for part in text.split(","))
 
 
+def whole(name: str, text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.strip().isdecimal():
+        raise UsageError(f"{name}: {text!r} is not a whole number")
+    return int(text)
+
+
+def number(name: str, text: str) -> float:
+    """A number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{name}: {text!r} is not a number") from None
+
+
+def yes_or_no(name: str, text: str) -> bool:
+    """True for yes, true, on and 1, False for their opposites."""
+    words = {"yes": True, "true": True, "on": True, "1": True}
+    words |= {"no": False, "false": False, "off": False, "0": False}
+    if text.strip().lower() not in words:
+        raise UsageError(f"{name}: {text!r} is neither yes nor no")
+    return words[text.strip().lower()]
+
+
 def callee_caps(text: str) -> tuple[int, int]:
     """Calls per callee in 24 hours and in 7 days, of a text such as ``3,7``."""
     per_day, comma, per_week = text.partition(",")

@@ -129,8 +129,8 @@ async def _write_unplaced(tx: "Tx", report: "Report", path: Path) -> int:
     """Write down who has no time zone, for somebody to fill it in; how many there are."""
     import csv
 
-    from dialer.columns import guarded
-    from dialer.csvout import written
+    from dialer.lists.columns import guarded
+    from dialer.lists.csvout import written
     from dialer.preflight.reading import unplaced
 
     people = 0

@@ -18,22 +18,40 @@ def run(
     calls_per_second: Annotated[
         float | None, typer.Option(help="Calls the account may start per second.")
     ] = None,
+    drain_timeout: Annotated[
+        float | None, typer.Option(help="Seconds running calls may go on after SIGTERM.")
+    ] = None,
 ) -> None:
     """Run the daemon: it dials, receives callbacks and answers them, until it is told to end.
 
     SIGTERM or Ctrl-C once: no new calls, running ones may finish. Twice: end at once; the next
-    start recovers everything.
+    start recovers everything. SIGHUP: read the settings again; SIGUSR1: log what it is at.
 
     Example: DIALER_PUBLIC_URL=https://dial.example.org dialer run
     """
+    from functools import partial
+
     from dialer import daemon, logs
     from dialer.commands.session import settings_of
 
-    settings = settings_of(
-        ctx, host=host, port=port, public_url=public_url, calls_per_second=calls_per_second
+    read = partial(
+        settings_of,
+        ctx,
+        host=host,
+        port=port,
+        public_url=public_url,
+        calls_per_second=calls_per_second,
+        drain_timeout_s=drain_timeout,
     )
-    logs.configure(settings.log_format, settings.log_level)
-    daemon.run(settings)
+    settings = read()
+    logs.configure(
+        settings.log_format,
+        settings.log_level,
+        file=Path(settings.log_file) if settings.log_file else None,
+        file_mb=settings.log_file_mb,
+        secrets=settings.secrets(),
+    )
+    daemon.run(settings, read)
 
 
 def carrier_sim(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dialer.commands import schedule_days, schedule_edit
 from dialer.commands.console import emit, iso, moment, say, table
 
 if TYPE_CHECKING:
@@ -192,6 +193,14 @@ def check(
             for each in answers
         ],
     )
+
+
+app.command(epilog=schedule_edit.EDIT_EXAMPLES)(schedule_edit.edit)
+app.command(epilog="Example: dialer schedule delete Office --yes")(schedule_edit.delete)
+app.command("next", epilog="Example: dialer schedule next Office --count 3")(schedule_days.next_)
+app.command(epilog="Example: dialer schedule preview Office --from 2026-12-21 --days 14")(
+    schedule_days.preview
+)
 
 
 def _calendar_text(name: str, schedule: "Schedule") -> str:

@@ -6,10 +6,11 @@ answer at once.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from dialer.commands import presentation
 from dialer.ports import Clock, Database, Tx
 
 if TYPE_CHECKING:
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from dialer.settings import Settings
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options before the command's name; they go for every command."""
-
-    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +29,12 @@ class Desk:
     clock: Clock
 
 
-def settings_of(ctx: typer.Context, **flags: object) -> "Settings":
+def settings_of(_ctx: typer.Context, **flags: Any) -> "Settings":
     """The deployment's settings, with this command's *flags* on top."""
     from dialer.settings import load
 
-    options = ctx.find_object(Options) or Options()
-    return load(database=options.database, **flags)
+    asked = presentation.current()
+    return load(asked.config, database=asked.database, **flags)
 
 
 def operator(settings: "Settings") -> str:

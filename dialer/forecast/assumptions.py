@@ -52,6 +52,8 @@ def _people(forecast: Forecast) -> Iterator[str]:
     snapshot = forecast.snapshot
     if words := _AS_IF.get(snapshot.status):
         yield words
+    if snapshot.held is not None:
+        yield f"everything is held ({snapshot.held}): this is as if it were released now"
     if snapshot.under_way:
         yield f"{snapshot.under_way:,} calls under way are counted as still to be made"
     if snapshot.listed:

@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dialer import campaigns, rule_book, schedules
-from dialer.campaigns import NewCampaign
+from dialer import campaigns, hold, rule_book, schedules
 from dialer.counters import local_day
 from dialer.errors import NotFoundError
 from dialer.forecast.snapshot import Member, Number, OpenCall, PastCall, Setup, Snapshot
 from dialer.holiday_calendars import public_holidays
-from dialer.model import Agent, AgentKind, AmdMode, CampaignId, OnMachine
+from dialer.model import Agent, AgentKind, CampaignId
 from dialer.permission import longest_s
-from dialer.plans import policy_from
 from dialer.ports import Row, Tx
 from dialer.rules.rule import Cap
 from dialer.states import CampaignStatus, MemberState
 from dialer.windows import Windows
 from retries.outcome import Outcome
-from rotation.strategies import Strategy
 
 MS: Final = 1000
 #: So many of a campaign's latest calls say what the next ones will be like.
@@ -52,6 +49,7 @@ async def take(
     located = [each for each in unlisted if windows.of(each["window_key"]).place.zones]
     to_call = [each for each in located if _ever_open(windows, each["window_key"], now)]
     recent = await _recent_calls(tx, campaign_id, windows, to_call, now)
+    held = await hold.standing(tx)
     history = await tx.rows("forecast_history", campaign_id=campaign_id, limit=HISTORY_CALLS)
     return Snapshot(
         at=now,
@@ -62,7 +60,7 @@ async def take(
             AgentKind(row["agent_kind"]), row["agent_target"], json.loads(row["agent_options"])
         ),
         setup=Setup(
-            campaign=_settings(row, numbers),
+            campaign=campaigns.settings_from(row, [(each.id, each.weight) for each in numbers]),
             schedule=row["schedule"],
             schedule_body=row["schedule_body"],
             numbers=numbers,
@@ -85,6 +83,7 @@ async def take(
             for each in await tx.rows("forecast_neighbours", campaign_id=campaign_id)
         ],
         schedules={each: (await schedules.find(tx, each))["body"] for each in schedule_names},
+        held=None if held is None else held.words,
     )
 
 
@@ -127,33 +126,6 @@ async def _numbers(tx: Tx, campaign_id: CampaignId, now: int) -> list[Number]:
         )
         for row in await tx.rows("campaign_pool", campaign_id=campaign_id)
     ]
-
-
-def _settings(row: Row, numbers: Sequence[Number]) -> NewCampaign:
-    """The campaign's settings as somebody would have to give them to make it again."""
-    policy = policy_from(row)
-    return NewCampaign(
-        name=row["name"],
-        agent_id=row["agent_id"],
-        numbers=[(number.id, number.weight) for number in numbers],
-        schedule_id=row["schedule_id"],
-        start_at=row["start_at"],
-        strategy=Strategy(row["strategy"]),
-        spam_threshold=row["spam_threshold"],
-        max_calls_per_day=row["max_calls_per_day"],
-        stay_on_number=bool(row["stay_on_number"]),
-        call_interval_s=row["call_interval_ms"] / MS,
-        max_concurrent=row["max_concurrent"],
-        ring_timeout_s=row["ring_timeout_s"],
-        amd=AmdMode(row["amd"]),
-        on_machine=OnMachine(row["on_machine"]),
-        max_retries=policy.max_retries,
-        retry_intervals_s=policy.intervals_s,
-        retry_rules=dict(policy.overrides),
-        completion_timeout_s=row["completion_timeout_s"],
-        callee_calls_per_day=row["callee_calls_per_day"],
-        callee_calls_per_week=row["callee_calls_per_week"],
-    )
 
 
 def _member(row: Row, recent: Mapping[int, Sequence[int]], now: int) -> Member:

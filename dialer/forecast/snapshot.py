@@ -150,3 +150,4 @@ class Snapshot:
     history: Sequence[PastCall]
     neighbours: Sequence[tuple[str, int]]  # other active campaigns, and numbers they share
     schedules: Mapping[str, str]  # bodies of those asked for, by name
+    held: str | None = None  # by whom everything is held, and why

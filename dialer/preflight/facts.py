@@ -25,6 +25,7 @@ class Code(StrEnum):
     """What a finding is about: names that programs may rely on."""
 
     ENDED = "ended"
+    HELD = "held"
     NOBODY_TO_CALL = "nobody_to_call"
     EVERYBODY_SKIPPED = "everybody_skipped"
     SCHEDULE_CLOSED = "schedule_closed"
@@ -140,6 +141,7 @@ class Facts:
     unfilled: Mapping[str, int]  # placeholders that are empty, by how many people's
     anybody_listed: bool  # on the do-not-call list, in this campaign or not
     deployment: Deployment
+    held: str | None  # by whom everything is held, and why; None: nothing is
 
     @property
     def next_at(self) -> int | None:

@@ -26,6 +26,7 @@ def findings(facts: Facts) -> list[Finding]:
     """Everything there is to say, errors first."""
     found = [
         *_errors(facts),
+        *_held(facts),
         *_skipped(facts),
         *_windows(facts),
         *_rules(facts),
@@ -78,6 +79,16 @@ _INELIGIBLE: Final = {
     Ineligible.DAILY_CAP: "at the daily cap",
     Ineligible.BUSY: "busy",
 }
+
+
+def _held(facts: Facts) -> Iterator[Finding]:
+    if facts.held is not None:
+        yield _warning(
+            Code.HELD,
+            0,
+            f"everything is held ({facts.held}): nobody is called until it is released",
+            "dialer resume --all",
+        )
 
 
 # -- who is skipped -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from dialer import limits, rule_book
+from dialer import hold, limits, rule_book
 from dialer.errors import UsageError
 from dialer.hours import HolidayProvider
 from dialer.hours_format import from_json
@@ -45,6 +45,7 @@ async def take(
     listed = sum(each["members"] for each in groups if each["listed"])
     experience = await _experience(tx, plan)
     today = datetime.fromtimestamp(now / MS, UTC).date()
+    held = await hold.standing(tx)
     return Facts(
         plan=plan,
         at=now,
@@ -59,6 +60,7 @@ async def take(
         unfilled=await _unfilled(tx, row),
         anybody_listed=await tx.value("preflight_any_listed") is not None,
         deployment=deployment,
+        held=None if held is None else held.words,
     )
 
 

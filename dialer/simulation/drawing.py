@@ -75,6 +75,9 @@ RARE_SHARE: Final = 0.2
 #: How often a kind is absent, rare or frequent in a run.
 SWARM: Final = (0.5, 0.25, 0.25)
 
+#: So often everybody who is done is called again by hand, in runs in which that is done.
+RETRY_STORMS: Final = (0, 1, 3, 12)
+
 #: In so many runs some regions have hours or caps of their own, or the campaigns have narrow caps.
 RULED_SHARE: Final = 0.4
 CAPPED_SHARE: Final = 0.25
@@ -123,8 +126,9 @@ def scenario(seed: int) -> Scenario:
         acts=_acts(stream(seed, "acts"), storm_s, counts),
         storm_s=storm_s,
     )
-    drawn = _checked(drawn, stream(seed, "check"))
+    drawn = _checked(_retried(drawn, stream(seed, "retries")), stream(seed, "check"))
     drawn = _capped(_ruled(drawn, stream(seed, "rules")), stream(seed, "caps"))
+    drawn = _braked(drawn, stream(seed, "brake"))
     return shape.choices((_steady, _unsteady, _asleep), (5, 4, 1))[0](drawn)
 
 
@@ -165,6 +169,28 @@ def _ruled(drawn: Scenario, rng: Random) -> Scenario:
     ]
     acts = sorted([*drawn.acts, *stops], key=lambda act: act.at_s)
     return replace(drawn, rules=[each for each in rules if each.hours or each.caps], acts=acts)
+
+
+def _braked(drawn: Scenario, rng: Random) -> Scenario:
+    """With an operator who pulls the brake for everything, and releases it, or without one."""
+    deeds = (Deed.HOLD, Deed.HANG_UP, Deed.RELEASE)
+    most = rng.choice((0, 0, 1, 3))
+    brakes = [
+        Act(round(at_s, 3), deed, 0)
+        for deed in deeds
+        for at_s in _moments(rng, drawn.storm_s, most)
+    ]
+    return replace(drawn, acts=sorted([*drawn.acts, *brakes], key=lambda act: act.at_s))
+
+
+def _retried(drawn: Scenario, rng: Random) -> Scenario:
+    """With an operator who has everybody called again who is done or has failed, or without."""
+    count = rng.choices(RETRY_STORMS, (6, 1, 1, 1))[0]
+    again = [
+        Act(round(rng.uniform(0.0, drawn.storm_s), 3), Deed.RETRY, on)
+        for on in (rng.randrange(len(drawn.campaigns)) for _ in range(count))
+    ]
+    return replace(drawn, acts=sorted([*drawn.acts, *again], key=lambda act: act.at_s))
 
 
 def _moments(rng: Random, storm_s: float, count: int) -> list[float]:

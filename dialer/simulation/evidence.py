@@ -10,6 +10,7 @@ from dialer.audit.evidence import Evidence
 from dialer.audit.records import Account, Bounds, Command, StoreEffect
 from dialer.audit.report import Violation, of_attempt
 from dialer.carrier_sim.truth import Event
+from dialer.simulation.operator import REVIVE
 from dialer.simulation.outcome import Outcome
 from dialer.simulation.scenario import Deed, Scenario
 from dialer.simulation.trunk import CONNECT_S, ONE_WAY_S
@@ -26,6 +27,7 @@ MAY_DIAL: Final = {
     str(CampaignEvent.START): True,
     str(CampaignEvent.RESUME): True,
     str(Deed.ENROL): True,  # reopens a completed one
+    REVIVE: True,  # so does this
     str(CampaignEvent.PAUSE): False,
     str(CampaignEvent.COMPLETE): False,
     str(CampaignEvent.CANCEL): False,

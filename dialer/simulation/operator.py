@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from dialer import agents, campaigns, contacts, do_not_call, numbers, rule_book, schedules
-from dialer.contacts import Enrolment
+from dialer import agents, campaigns, do_not_call, hold, numbers, rule_book, schedules
 from dialer.errors import DialerError
-from dialer.model import CampaignId
-from dialer.people import Person, Priority
+from dialer.model import CampaignId, FailReason
+from dialer.people import contacts, member_edits
+from dialer.people.contacts import Enrolment
+from dialer.people.member_edits import Again, Judged
+from dialer.people.person import Person, Priority
 from dialer.places import place_of
 from dialer.ports import Clock, Database, Row, Tx
 from dialer.rules.rule import Rule as OwnRule
@@ -22,6 +24,9 @@ T = TypeVar("T")
 REGION: Final = "US"
 ZONE: Final = "UTC"
 GOOD_SCORE: Final = 0.0
+
+#: What is noted of a retry that makes a completed campaign active again.
+REVIVE: Final = "revive"
 
 _EVENTS: Final = {
     Deed.PAUSE: CampaignEvent.PAUSE,
@@ -68,8 +73,9 @@ class Operator:
         match act.deed:
             case Deed.PAUSE | Deed.RESUME | Deed.COMPLETE | Deed.CANCEL:
                 await self._move(scenario.campaigns[act.on].name, _EVENTS[act.deed])
-            case Deed.ENROL:
-                await self._enrol(scenario.campaigns[act.on])
+            case Deed.ENROL | Deed.RETRY:
+                people = self._enrol if act.deed is Deed.ENROL else self._retry
+                await people(scenario.campaigns[act.on])
             case Deed.BLOCK:
                 person = scenario.phones[act.on]
                 await self._write(
@@ -79,6 +85,8 @@ class Operator:
                 await self._close(sorted(REGIONS)[act.on])
             case Deed.REOPEN:
                 await self._reopen(sorted(REGIONS)[act.on])
+            case Deed.HOLD | Deed.HANG_UP | Deed.RELEASE:
+                await self._brake(act.deed)
             case Deed.DISABLE:
                 phone = scenario.numbers[act.on]
                 await self._write(
@@ -92,7 +100,7 @@ class Operator:
                 raise AssertionError(f"{act.deed} is not an operator's")
 
     async def clear_up(self) -> None:
-        """After the storm: every region and number is open, whatever was paused goes on."""
+        """After the storm: every region and number is open, whatever was paused or held goes on."""
         for region in sorted(self._stops):
             await self._reopen(region)
         for phone in self._scenario.numbers:
@@ -101,7 +109,10 @@ class Operator:
         await self.resume_all()
 
     async def resume_all(self) -> None:
-        """Resume what was paused, by an operator or by the engine."""
+        """Release a hold and resume what was paused, by an operator or by the engine."""
+        (control,) = await self._read("hold")
+        if control["held_at"] is not None:
+            await self._brake(Deed.RELEASE)
         for row in await self._read("campaign_overview"):
             if row["status"] == CampaignStatus.PAUSED:
                 await self._move(row["name"], CampaignEvent.RESUME)
@@ -177,6 +188,37 @@ class Operator:
             return await contacts.enrol(tx, everybody, enrolment, now)
 
         await self._write(Deed.ENROL, campaign.name, enrol)
+
+    async def _retry(self, campaign: Campaign) -> None:
+        """Have everybody of a campaign called again who is done or has failed, for whatever reason;
+        a completed campaign becomes active by it.
+        """
+        revived = False
+        again = Again(
+            said=frozenset(FailReason),
+            quarantine_s=float(self._scenario.settings["quarantine_s"]),
+            reopen=True,
+        )
+
+        async def retry(tx: Tx, now: int) -> Judged:
+            nonlocal revived
+            row = await campaigns.find(tx, campaign.name)
+            campaign_id = CampaignId(row["id"])
+            ids = await member_edits.finished(tx, campaign_id)
+            judged = await member_edits.retry(tx, campaign_id, ids, again, now)
+            revived = bool(judged.changed) and row["status"] == CampaignStatus.COMPLETED
+            return judged
+
+        if await self._write(Deed.RETRY, campaign.name, retry) and revived:
+            self.log.append({**self.log[-1], "deed": REVIVE})
+
+    async def _brake(self, deed: Deed) -> None:
+        """Hold everything, or let it go on."""
+
+        async def pull(tx: Tx, now: int) -> object:
+            return await hold.pull(tx, now, hang_up=deed is Deed.HANG_UP)
+
+        await self._write(deed, hold.EVERYTHING, hold.release if deed is Deed.RELEASE else pull)
 
     async def _close(self, region: str) -> None:
         async def close(tx: Tx, now: int) -> None:

@@ -21,9 +21,13 @@ class Deed(StrEnum):
     ENABLE = "enable"
     SCORE = "score"
     ENROL = "enrol"  # an operator, more people for a campaign
+    RETRY = "retry"  # an operator, another call for everybody of a campaign who is done
     BLOCK = "block"  # an operator, somebody onto the do-not-call list
     CLOSE = "close"  # an operator, a region: nobody there is called
     REOPEN = "reopen"
+    HOLD = "hold"  # an operator, everything: the brake
+    HANG_UP = "hang_up"  # the same, and calls that go on are ended
+    RELEASE = "release"
     STOP = "stop"  # SIGTERM to a daemon
     KILL = "kill"  # SIGKILL, at a time; most kills come at an effect
     FREEZE = "freeze"  # SIGSTOP for so many seconds

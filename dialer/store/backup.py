@@ -6,15 +6,27 @@ that a file with that name is always a whole one.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from dialer.errors import NotFoundError, StoreBusyError, StoreError, UsageError
 
+#: So many steps of SQLite's machine lie between two looks whether anybody still wants the copy.
+_STEPS: Final = 100_000
 
-def back_up(database: Path, copy: Path, *, busy_timeout_s: float) -> None:
+
+def back_up(
+    database: Path,
+    copy: Path,
+    *,
+    busy_timeout_s: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
     """Write a copy of *database* to *copy*, readable by its owner alone.
+
+    It is given up when *cancelled* says so.
 
     Raises NotFoundError when there is no database, UsageError when *copy* cannot be made or is
     there already, and StoreError when the copy is not whole.
@@ -25,6 +37,7 @@ def back_up(database: Path, copy: Path, *, busy_timeout_s: float) -> None:
         raise UsageError(f"{copy} is there already; name a file that is not")
     with _written_apart(copy) as partial, _translated(database):
         with closing(sqlite3.connect(database, timeout=busy_timeout_s)) as source:
+            source.set_progress_handler(cancelled, _STEPS)
             source.execute("VACUUM INTO ?", (str(partial),))
         _check(partial)
 
@@ -40,9 +53,9 @@ def _written_apart(copy: Path) -> Iterator[Path]:
         raise UsageError(f"{copy} cannot be written: {error.strerror}") from None
     try:
         yield partial
-        _flush(partial)
+        flush(partial)
         partial.rename(copy)
-        _flush(copy.parent)
+        flush(copy.parent)
     finally:
         for leftover in (partial, Path(f"{partial}-journal")):
             with suppress(FileNotFoundError):
@@ -56,7 +69,7 @@ def _check(copy: Path) -> None:
         raise StoreError(f"the copy is damaged: {found[0]}", next_step="dialer db check")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Make what is in a file or folder survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -87,6 +87,10 @@ class MemoryDatabase:
         yield self._tx
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[DirectTx]:
+        yield self._tx  # one connection has no past: of one moment if nobody writes meanwhile
+
+    @asynccontextmanager
     async def write(self, actor: str | None = None) -> AsyncIterator[DirectTx]:
         async with self._lock:
             self._connection.execute("BEGIN")

@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dialer.errors import UnreachableError, WrongStateError
@@ -11,22 +13,35 @@ from dialer.errors import UnreachableError, WrongStateError
 
 @contextmanager
 def sole_daemon(database: Path) -> Iterator[None]:
-    """Hold *database* for this daemon; raises WrongStateError naming the process that has it."""
+    """Hold *database* for this daemon; raises WrongStateError naming the process that has it.
+
+    What an earlier process left in the file is no lock: the system lets go of those of the dead.
+    """
     descriptor = _opened_lock(database)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode() or "unknown"
-            raise WrongStateError(
-                f"another daemon (process {holder.strip()}) runs on {database}",
-                next_step=f"stop it first: kill {holder.strip()}",
-            ) from None
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+            raise _held(descriptor, database) from None
+        with suppress(OSError):  # a full disk keeps the note out, not the lock
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _held(descriptor: int, database: Path) -> WrongStateError:
+    """Who has the lock: as they wrote down, when they did."""
+    process, _, host = os.read(descriptor, 512).decode().strip().partition(" ")
+    if not process:  # it is about to write, or could not
+        return WrongStateError(f"another daemon, of unknown process, runs on {database}")
+    since = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
+    return WrongStateError(
+        f"another daemon (process {process} on {host}, since {since:%Y-%m-%d %H:%M:%S} UTC) "
+        f"runs on {database}",
+        next_step=f"stop it first: kill {process}",
+    )
 
 
 def _opened_lock(database: Path) -> int:

@@ -5,16 +5,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from dialer.errors import NotFoundError, SchemaError, UnreachableError
+from dialer.errors import NotFoundError, SchemaError, UnreachableError, UsageError
+from dialer.meters import NO_METERS, Meters
 from dialer.ports import DAEMON, Rng
 from dialer.store.naming import shown
 from dialer.store.postgres import PostgresDatabase
-from dialer.store.sqlite import SqliteDatabase
+from dialer.store.sqlite import READERS, SqliteDatabase
 
 #: The newest migration; a test compares it with what alembic finds.
 SCHEMA: Final = "0004"
 
 AnyDatabase = SqliteDatabase | PostgresDatabase
+
+POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
 
 @asynccontextmanager
@@ -26,15 +29,18 @@ async def opened(
     actor: str = DAEMON,
     create: bool = True,
     on_create: Callable[[str], None] = lambda _: None,
+    meters: Meters = NO_METERS,
+    readers: int = READERS,
 ) -> AsyncIterator[AnyDatabase]:
     """The database at a path or DSN, made first if there is none and *create* allows it.
 
-    *actor* is who acts in its transactions, for the audit log.
+    *actor* is who acts in its transactions, for the audit log; so many *readers* may be at it at
+    once.
 
     Raises NotFoundError when there is none and none may be made, and SchemaError when its schema
     is not the one this release needs: upgrading one that holds data is the operator's decision.
     """
-    store = _store(database, rng, busy_timeout_s, actor)
+    store = _store(database, rng, busy_timeout_s, actor, meters, readers)
     if isinstance(store, SqliteDatabase) and not store.exists():
         await _make(database, create, on_create)
     async with store:
@@ -50,10 +56,30 @@ async def opened(
         yield store
 
 
-def _store(database: str, rng: Rng, busy_timeout_s: float, actor: str) -> AnyDatabase:
-    if "://" in database:
-        return PostgresDatabase(database, busy_timeout_s=busy_timeout_s, actor=actor)
-    return SqliteDatabase(Path(database), rng, busy_timeout_s=busy_timeout_s, actor=actor)
+def _store(
+    database: str,
+    rng: Rng,
+    busy_timeout_s: float,
+    actor: str,
+    meters: Meters,
+    readers: int,
+) -> AnyDatabase:
+    scheme, separator, _ = database.partition("://")
+    if separator:
+        if scheme not in POSTGRES_SCHEMES:
+            raise UsageError(
+                f"database: {scheme}://… is neither a SQLite file nor a PostgreSQL DSN; write a"
+                " path, or postgresql://user@host/name"
+            )
+        return PostgresDatabase(database, busy_timeout_s=busy_timeout_s, actor=actor, meters=meters)
+    return SqliteDatabase(
+        Path(database),
+        rng,
+        busy_timeout_s=busy_timeout_s,
+        readers=readers,
+        actor=actor,
+        meters=meters,
+    )
 
 
 async def _make(database: str, create: bool, on_create: Callable[[str], None]) -> None:

@@ -8,8 +8,10 @@ from typing import Any, Final, Self, TypeAlias
 import asyncpg
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.meters import NO_METERS, Meters, TransactionKind, timed
 from dialer.ports import DAEMON, Params, Row
 from dialer.store.queries import Query, load
+from dialer.store.sizes import Sizes
 
 #: No statement of ours takes longer, and no transaction idles longer, in seconds.
 STATEMENT_TIMEOUT_S: Final = 30
@@ -60,10 +62,17 @@ class PostgresDatabase:
     """The :class:`~dialer.ports.Database` behind one DSN. Use as an async context manager."""
 
     def __init__(
-        self, dsn: str, *, busy_timeout_s: float, connections: int = 5, actor: str = DAEMON
+        self,
+        dsn: str,
+        *,
+        busy_timeout_s: float,
+        connections: int = 5,
+        actor: str = DAEMON,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._dsn = dsn
         self._actor = actor
+        self._meters = meters
         self._busy_timeout_s = busy_timeout_s
         self._connections = connections
         self._queries = load("postgres")
@@ -95,13 +104,22 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresTx]:
-        with _translated():
+        with timed(self._meters, TransactionKind.READ), _translated(self._meters):
             async with self._pool.acquire() as connection:
                 yield PostgresTx(connection, self._queries, self._actor)
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresTx]:
+        with _translated(self._meters):
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield PostgresTx(connection, self._queries, self._actor)
+
+    @asynccontextmanager
     async def write(self, actor: str | None = None) -> AsyncIterator[PostgresTx]:
-        with _translated():
+        with timed(self._meters, TransactionKind.WRITE), _translated(self._meters):
             async with self._pool.acquire() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
@@ -119,16 +137,22 @@ class PostgresDatabase:
                 return None
             return str(await tx.value("schema_revision"))
 
+    async def sizes(self) -> Sizes:
+        """What the database takes on the server's disk; its log is the server's."""
+        async with self.read() as tx:
+            return Sizes(await tx.value("database_bytes"), None)
+
     async def maintain(self) -> None:
         """Nothing: the server's autovacuum keeps statistics and space."""
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(meters: Meters) -> Iterator[None]:
     """Turn the driver's errors into ours at the door; the cause is kept."""
     try:
         yield
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        meters.store_was_busy()
         raise StoreBusyError(f"the database is locked by somebody else: {error}") from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"database: {error}") from error

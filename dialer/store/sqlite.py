@@ -16,8 +16,10 @@ from typing import Any, Final, Self, cast
 import aiosqlite
 
 from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.meters import NO_METERS, Meters, TransactionKind, timed
 from dialer.ports import DAEMON, Params, Rng, Row
 from dialer.store.queries import Query, load
+from dialer.store.sizes import Sizes
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -28,6 +30,8 @@ _PRAGMAS: Final = (
     "PRAGMA cache_size=-65536",
     "PRAGMA busy_timeout=0",
 )
+#: Connections that read, beside the one that writes.
+READERS: Final = 2
 #: Pause between two tries at a lock somebody else holds, in seconds; doubled by jitter.
 _BUSY_PAUSE_S: Final = 0.005
 
@@ -78,14 +82,16 @@ class SqliteDatabase:
         rng: Rng,
         *,
         busy_timeout_s: float,
-        readers: int = 2,
+        readers: int = READERS,
         actor: str = DAEMON,
         connect: Callable[[Path], aiosqlite.Connection] | None = None,
+        meters: Meters = NO_METERS,
     ) -> None:
         self._path = path
         self._make_connection = connect or _with_a_thread
         self._rng = rng
         self._busy_timeout_s = busy_timeout_s
+        self._meters = meters
         self._queries = load("sqlite")
         self._lock = asyncio.Lock()
         self._writer: aiosqlite.Connection | None = None
@@ -116,8 +122,21 @@ class SqliteDatabase:
     async def read(self) -> AsyncIterator[SqliteTx]:
         connection = await self._readers.get()
         try:
-            with _translated(self._path):
+            with timed(self._meters, TransactionKind.READ), _translated(self._path):
                 yield SqliteTx(connection, self._queries, self._actor)
+        finally:
+            self._readers.put_nowait(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[SqliteTx]:
+        connection = await self._readers.get()
+        try:
+            with _translated(self._path):
+                try:
+                    await connection.execute("BEGIN")  # its first SELECT sets the moment
+                    yield SqliteTx(connection, self._queries, self._actor)
+                finally:
+                    await asyncio.shield(connection.rollback())
         finally:
             self._readers.put_nowait(connection)
 
@@ -127,7 +146,7 @@ class SqliteDatabase:
         # keeps a stranger's statement out of somebody else's BEGIN … COMMIT.
         assert self._writer is not None, "the database is open inside its own context only"
         async with self._lock:
-            with _translated(self._path):
+            with timed(self._meters, TransactionKind.WRITE), _translated(self._path):
                 try:
                     await self._begin(self._writer)
                     yield SqliteTx(self._writer, self._queries, actor or self._actor)
@@ -148,6 +167,11 @@ class SqliteDatabase:
                 return None
             return str(await tx.value("schema_revision"))
 
+    async def sizes(self) -> Sizes:
+        """What the file takes on the disk, and its write-ahead log."""
+        async with self.read() as tx:
+            return Sizes(await tx.value("database_bytes"), _bytes_of(Path(f"{self._path}-wal")))
+
     async def maintain(self) -> None:
         """Refresh the planner's statistics and give the log's space back."""
         assert self._writer is not None, "the database is open inside its own context only"
@@ -161,6 +185,7 @@ class SqliteDatabase:
         if connection.in_transaction:
             await connection.rollback()
         deadline = asyncio.get_running_loop().time() + self._busy_timeout_s
+        was_busy = False
         while True:
             try:
                 await connection.execute("BEGIN IMMEDIATE")
@@ -168,6 +193,9 @@ class SqliteDatabase:
             except sqlite3.OperationalError as error:
                 if not _is_busy(error):
                     raise
+                if not was_busy:
+                    was_busy = True
+                    self._meters.store_was_busy()
                 if asyncio.get_running_loop().time() >= deadline:
                     raise StoreBusyError(
                         f"database {self._path} stayed locked for {self._busy_timeout_s:g} s",
@@ -199,6 +227,14 @@ class SqliteDatabase:
                 if not _is_busy(error) or asyncio.get_running_loop().time() >= deadline:
                     raise
                 await asyncio.sleep(_BUSY_PAUSE_S * (1 + self._rng.random()))
+
+
+def _bytes_of(path: Path) -> int:
+    """The size of a file; none has none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def check_openable(path: Path) -> None:

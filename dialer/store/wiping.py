@@ -7,16 +7,16 @@ rows back to new ones; what the server keeps elsewhere is out of reach.
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
-from dialer.csvio import SQLITE_MAGIC
 from dialer.erasure import Wiped
 from dialer.errors import StoreBusyError, StoreError, WrongStateError
+from dialer.lists.csvio import SQLITE_MAGIC
 from dialer.store.exclusive import sole_daemon
 
 #: So large a file is written anew in about a second, which a daemon waits for beside its calls.
@@ -33,8 +33,15 @@ _VACUUM: Final = (
 )
 
 
-def wipe_file(database: Path, pattern: re.Pattern[bytes], *, busy_timeout_s: float) -> Wiped:
-    """Empty the log of a SQLite *database*, write the file anew, and look for *pattern*.
+def wipe_file(
+    database: Path,
+    pattern: re.Pattern[bytes],
+    *,
+    busy_timeout_s: float,
+    folders: Sequence[Path] = (),
+) -> Wiped:
+    """Empty the log of a SQLite *database*, write the file anew, and look for *pattern*, beside
+    it and in *folders*, too.
 
     A large file is not written anew while a daemon runs: its calls would wait.
     """
@@ -46,7 +53,7 @@ def wipe_file(database: Path, pattern: re.Pattern[bytes], *, busy_timeout_s: flo
     return Wiped(
         compacted,
         remains=[str(file) for file in ours if holds(file, pattern)],
-        elsewhere=[str(file) for file in beside(database) if holds(file, pattern)],
+        elsewhere=[str(file) for file in beside(database, *folders) if holds(file, pattern)],
     )
 
 
@@ -73,10 +80,13 @@ def own_files(database: Path) -> list[Path]:
     return [each for each in named if each.is_file()]
 
 
-def beside(database: Path) -> list[Path]:
-    """Other databases and lists in the folder of *database*, which nobody here may change."""
+def beside(database: Path, *folders: Path) -> list[Path]:
+    """Other databases and lists in the folder of *database*, and in others, which nobody here may
+    change.
+    """
     ours = set(own_files(database))
-    files = sorted(each for each in database.resolve().parent.iterdir() if each not in ours)
+    there = [database.resolve().parent, *(each for each in folders if each.is_dir())]
+    files = sorted({file for folder in there for file in folder.iterdir()} - ours)
     return [each for each in files if each.is_file() and _may_hold_numbers(each)]
 
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dialer.errors import StoreError, UsageError
+from dialer.meters import Meters, WebhookResult
 from dialer.model import AttemptId, CallEvent, Script
 from dialer.web.services import WebServices
 
@@ -36,6 +37,7 @@ Subject = TypeVar("Subject")
 Parse: TypeAlias = Callable[[AttemptId, bytes, int], CallEvent]
 Compose: TypeAlias = Callable[[Script], bytes]
 Handle: TypeAlias = Callable[[AttemptId, bytes], Awaitable[Response]]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def callback_routes(services: WebServices) -> Sequence[BaseRoute]:
@@ -51,7 +53,7 @@ def callback_routes(services: WebServices) -> Sequence[BaseRoute]:
     return [
         Route(
             f"/twilio/{topic}/{{attempt_id}}",
-            _guarded(services, topic, handle),
+            metered(services.meters, topic, _guarded(services, topic, handle)),
             methods=["POST"],
             name=topic,
             max_body_size=MAX_BODY_BYTES,
@@ -60,9 +62,33 @@ def callback_routes(services: WebServices) -> Sequence[BaseRoute]:
     ]
 
 
-def _guarded(
-    services: WebServices, topic: str, handle: Handle
-) -> Callable[[Request], Awaitable[Response]]:
+def metered(meters: Meters, route: str, endpoint: Endpoint) -> Endpoint:
+    """Count what the carrier asks at one of its addresses, and what it is answered."""
+
+    async def counted(request: Request) -> Response:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        result = WebhookResult.LOST
+        meters.webhook_began()
+        try:
+            response = await endpoint(request)
+            result = _result(response.status_code)
+            return response
+        finally:
+            meters.webhook_ended(route, result, loop.time() - began_s)
+
+    return counted
+
+
+def _result(status_code: int) -> WebhookResult:
+    if status_code >= 500:
+        return WebhookResult.LOST
+    if status_code == 403:
+        return WebhookResult.REFUSED
+    return WebhookResult.REJECTED if status_code >= 400 else WebhookResult.TAKEN
+
+
+def _guarded(services: WebServices, topic: str, handle: Handle) -> Endpoint:
     """Let only the carrier through to *handle*."""
 
     async def endpoint(request: Request) -> Response:
@@ -114,6 +140,10 @@ class _News:
             return Response(status_code=400)
         try:
             await self._services.receive(event)
+        except StoreError as error:
+            # The carrier repeats what it could not deliver; should it not, the call is looked up.
+            log.warning("event.refused", attempt=attempt_id, error=error.message)
+            return Response(status_code=503)
         except Exception:
             log.exception("event.lost", attempt=attempt_id, source=event.source)
             return Response(status_code=500)

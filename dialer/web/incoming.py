@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from dialer.errors import UsageError
 from dialer.model import InboundCall
-from dialer.web.callbacks import MAX_BODY_BYTES, admitted, insist
+from dialer.web.callbacks import MAX_BODY_BYTES, Endpoint, admitted, insist, metered
 from dialer.web.services import WebServices
 
 INCOMING: Final = "/twilio/incoming"
@@ -30,7 +30,7 @@ def incoming_routes(services: WebServices) -> Sequence[BaseRoute]:
     return [
         Route(
             path,
-            _answered(services, topic, compose),
+            metered(services.meters, topic, _answered(services, topic, compose)),
             methods=["POST"],
             name=topic,
             max_body_size=MAX_BODY_BYTES,
@@ -42,9 +42,7 @@ def incoming_routes(services: WebServices) -> Sequence[BaseRoute]:
     ]
 
 
-def _answered(
-    services: WebServices, topic: str, compose: Compose
-) -> Callable[[Request], Awaitable[Response]]:
+def _answered(services: WebServices, topic: str, compose: Compose) -> Endpoint:
     """Let only the carrier through; whoever is on the line gets a document, whatever happens."""
 
     async def endpoint(request: Request) -> Response:

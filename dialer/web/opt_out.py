@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dialer.errors import UsageError
+from dialer.errors import StoreError, UsageError
 from dialer.web.callbacks import MAX_BODY_BYTES
 from dialer.web.services import WebServices
 
@@ -47,6 +47,9 @@ def _endpoint(services: WebServices) -> Callable[[Request], Awaitable[Response]]
             return _refused(400, f"the body is not JSON; {_EXPECTED}")
         except UsageError as error:
             return _refused(400, error.message)
+        except StoreError as error:
+            log.error("opt_out.failed", error=error.message)
+            return _refused(503, "it could not be written down; ask again")
         if not found:
             return _refused(404, "no such call is under way; name the number instead")
         return Response(status_code=204)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dialer.meters import NO_METERS, Meters
 from dialer.model import AttemptId, CallEvent, InboundCall, Script
 from dialer.ports import CallbackDoor, Clock
 
@@ -38,3 +39,4 @@ class WebServices:
     opt_out_by: Callable[[str, str], Awaitable[bool]]
     api_token: str = ""
     patience_s: float = 4.0
+    meters: Meters = NO_METERS

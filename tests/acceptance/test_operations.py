@@ -1,5 +1,7 @@
 """The daemon and its operator: commands beside it, signals to it, trouble around it."""
 
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -241,12 +243,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def test_a_second_daemon_on_one_file_is_refused_and_told_who_has_it(running: Stage) -> None:
-    process_id = Path(f"{running.database}.daemon").read_text().strip()
+    process_id, host = Path(f"{running.database}.daemon").read_text().split()
 
     refused = running.cli("run", "--port", "0")
 
     assert refused.code == 5
-    assert f"another daemon (process {process_id}) runs on" in refused.err
+    assert host == socket.gethostname()
+    assert re.search(
+        rf"another daemon \(process {process_id} on {re.escape(host)}, since "
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\) runs on",
+        refused.err,
+    )
     assert f"next:  stop it first: kill {process_id}" in refused.err
     assert running.troubles() == {}
 

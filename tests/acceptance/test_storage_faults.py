@@ -3,13 +3,15 @@
 import os
 import re
 import resource
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from dialer.clock import MS
 from tests.support.changes import PAGE, Quota, ordinary_user, small_files
 from tests.support.forked import Change, Forked, forked
 from tests.support.promises import check_promises
@@ -19,6 +21,10 @@ GivenStage = Callable[..., Stage]
 Trouble = Callable[[Stage, Forked], AbstractContextManager[None]]
 
 SPEED: Final = 100
+#: Bit 21 of the effective capabilities, CAP_SYS_ADMIN in <linux/capability.h>.
+MAY_MOUNT: Final = bool(
+    int(re.findall(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())[0], 16) >> 21 & 1
+)
 
 
 # -- while a daemon runs --------------------------------------------------------------------------
@@ -92,6 +98,61 @@ def test_while_intents_cannot_be_written_nobody_is_called_and_then_it_goes_on(
 
     stage.until(lambda: stage.troubles() == {})
     stage.until_over()
+    check_promises(stage)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with room for one database: a file system of its own, where one can be made."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not MAY_MOUNT:
+        yield folder
+        return
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def no_room(stage: Stage, daemon: Forked) -> Iterator[None]:
+    """Somebody else has taken what was left of the disk; where none is small, a quota stands in."""
+    folder = Path(stage.database).parent
+    if not folder.is_mount():
+        with full_disk(stage, daemon):
+            yield
+        return
+    others = folder / "others"
+    with others.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(512))
+    yield
+    others.unlink()
+
+
+def test_a_full_disk_is_told_of_once_and_the_daemon_goes_on_by_itself_when_there_is_room(
+    small_disk: Path, given_stage: GivenStage
+) -> None:
+    stage = given_stage(
+        SPEED, database=str(small_disk / "dialer.db"), calls_per_second="0.3", **IMPATIENT,
+        **SHORT_DOUBT,
+    )  # fmt: skip
+    daemon = given_daemon(stage, contacts=60)
+    stage.until_accepted(15)
+
+    with no_room(stage, daemon):
+        stage.until(lambda: store_trouble(stage))
+        since = stage.clock.now()
+        stage.until(lambda: stage.clock.now() > since + 60 * MS)  # and as many turns
+        assert rang(stage) <= written_down(stage)
+        assert stage.events().count("claim.failed") <= 1
+
+    stage.until(lambda: stage.troubles() == {})
+    stage.until_over()
+    assert daemon.poll() is None
     check_promises(stage)
 
 

@@ -65,7 +65,9 @@ async def emptied(dsn: str) -> None:
         for row in sequences:
             await connection.execute(f"ALTER SEQUENCE {row['sequencename']} RESTART")
         await connection.execute(
-            "UPDATE lanes SET next_slot_us = 0; UPDATE control SET revision = 0"
+            "UPDATE lanes SET next_slot_us = 0;"
+            " UPDATE control SET revision = 0, held_at = NULL, held_by = NULL, hold_reason = NULL,"
+            " hang_up_at = NULL, reconcile_since_at = NULL, reconciled_at = NULL"
         )
     finally:
         await connection.close()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from dialer import contacts, rule_book
+from dialer import rule_book
 from dialer.claims import ClaimRequest
 from dialer.model import CampaignId, Claim, WaitReason
-from dialer.people import Person, Priority
+from dialer.people import contacts
+from dialer.people.person import Person, Priority
 from dialer.ports import Database
 from dialer.store.opening import AnyDatabase
 from tests.support.engine import (

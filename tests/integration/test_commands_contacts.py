@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from tests.support.cli import Cli, Done
 
@@ -61,16 +62,22 @@ def test_a_list_becomes_members_and_its_bad_rows_a_file(cli: Cli, campaign: str)
     assert done.json == {
         "import_id": 1,
         "dry_run": False,
+        "ending": "done",
         "rows": 3,
         "added": 1,
         "updated": 0,
         "same": 0,
         "rejected": {"invalid_phone": 1, "missing_phone": 1},
         "members_added": 1,
+        "already_members": 0,
+        "in_other_campaigns": 0,
         "rejects_file": str(cli.folder / "people.rejected.csv"),
     }
     assert "cp1252, semicolon, numbers of DE" in done.err
+    assert "mapping    Telefon→phone (read as DE)  Vorname→first_name" in done.err
     assert "2 rows were rejected: 1 invalid_phone, 1 missing_phone" in done.err
+    assert "1  not a phone number: row 3 'keine'" in done.err
+    assert "undo while nobody is dialed: dialer imports undo 1" in done.err
     shown = cli.here("contacts", "show", ANN, "--json").ok().json
     assert (shown["name"], shown["variables"]["Ort"]) == ("Jürgen Groß", "Köln")
     assert [each["campaign"] for each in shown["memberships"]] == ["Renewals"]
@@ -84,7 +91,10 @@ def test_a_list_becomes_members_and_its_bad_rows_a_file(cli: Cli, campaign: str)
 def test_a_list_is_counted_for_people_too(cli: Cli) -> None:
     done = bring_in(cli, f"phone\n{ANN}\n").ok()
 
-    assert done.out == ("read\t1\nadded\t1\nupdated\t0\nsame\t0\nrejected\t0\nmembers added\t0\n")
+    assert done.out == (
+        "read\t1\nadded\t1\nupdated\t0\nsame\t0\nrejected\t0\nmembers added\t0\n"
+        "already members\t0\nin other campaigns\t0\n"
+    )
     assert not (cli.folder / "people.rejected.csv").exists()
 
 
@@ -108,9 +118,12 @@ def test_a_second_import_adds_nothing(cli: Cli, campaign: str) -> None:
     data = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
     bring_in(cli, data, "-c", campaign).ok()
 
-    again = bring_in(cli, data, "-c", campaign, "--json").ok().json
+    repeated = bring_in(cli, data, "-c", campaign, "--json").ok()
+    again = bring_in(cli, data, "-c", campaign, "--again", "--json").ok().json
 
-    assert (again["added"], again["updated"], again["same"]) == (0, 0, 2)
+    assert (repeated.json["ending"], repeated.json["added"]) == ("repeated", 2)
+    assert "this list was in already, as import 1: nothing was done" in repeated.err
+    assert (again["import_id"], again["added"], again["same"]) == (2, 0, 2)
     assert again["members_added"] == 0
     assert phones(cli, "--campaign", campaign) == [ANN, BOB]
 
@@ -183,13 +196,16 @@ def test_a_terminal_sees_how_far_it_is(cli: Cli) -> None:
     [
         (b"", (), "is empty"),
         (b"\x00\x01\x02binary", (), "is no text"),
-        (b"PK\x03\x04", (), "not CSV"),
+        (b"PK\x03\x04", (), "is a damaged workbook, or an archive"),
         (b"City,Street\nBonn,Main\n", (), "the columns are 'City', 'Street'"),
         (b"phone\n", ("--map", "fone=phone"), "did you mean 'phone'"),
         (b"phone\n", ("--map", "name=Nmae"), "there is no column 'Nmae'"),
         (b"phone\n", ("--region", "Germany"), "not a country of phone numbers: 'Germany'"),
         (b"phone\n", ("--priority", "urgent"), "priority: 'urgent' is not known"),
         (b"phone\n", ("--encoding", "klingon"), "no such encoding: 'klingon'"),
+        (b"phone\n", ("--delimiter", "ab"), "not a separator: 'ab'"),
+        (b"phone\n", ("--sheet", "A"), "--sheet is not for it"),
+        (b"phone\n", ("--existing", "burn"), "existing: 'burn' is not known"),
         (b"phone\n", ("--rejects", "no/where.csv"), "cannot be written"),
         (b"phone\n", ("--rejects", "people.csv"), "is the list itself"),
     ],
@@ -264,7 +280,7 @@ def test_an_ended_campaign_is_reopened_only_on_purpose(cli: Cli, campaign: str) 
 
 
 def test_an_interrupted_import_says_what_is_in_and_is_finished_by_the_next(cli: Cli) -> None:
-    total = 40_000
+    total = 60_000
     data = "phone,name\n" + "".join(f"+49151{n:08},N{n}\n" for n in range(10**7, 10**7 + total))
     command = [sys.executable, "-m", "cli", "contacts", "import", str(given(cli, data))]
     running = subprocess.Popen(
@@ -280,18 +296,133 @@ def test_an_interrupted_import_says_what_is_in_and_is_finished_by_the_next(cli: 
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
 
-    done = cli.here("contacts", "import", "people.csv", "--json").ok().json
+    halfway = count(cli)
+    (stopped,) = cli.here("imports", "list", "--json").ok().json
+
+    done = cli.here("contacts", "import", "people.csv", "--json").ok()
 
     assert running.returncode == 130, said
     assert "import the file again to go on, nothing is added twice" in said
-    assert done["added"] + done["same"] == total
-    assert 0 < done["added"] < total
-    assert count(cli) == total
+    assert (stopped["state"], stopped["added"]) == ("interrupted", halfway)
+    assert 0 < halfway < total
+    assert f"went on after the {halfway:,} rows that were in already" in done.err
+    assert (done.json["added"], done.json["same"], count(cli)) == (total, 0, total)
 
 
 def count(cli: Cli) -> int:
     with closing(sqlite3.connect(cli.database, timeout=30)) as connection:
         return int(connection.execute("SELECT count(*) FROM contacts").fetchone()[0])
+
+
+# -- what is seen of imports, and taking one back --------------------------------------------------
+
+
+def test_an_import_is_shown_and_taken_back(cli: Cli, campaign: str) -> None:
+    bring_in(cli, f"phone\n{ANN}\nx\n", "-c", campaign)
+
+    (listed,) = cli.here("imports", "list", "--json").ok().json
+    shown = cli.here("imports", "show", "1", "--json").ok().json
+    words = cli.here("imports", "show", "1").ok()
+    undone = cli.here("contacts", "undo-import", "1", "--json").ok()
+    again = cli.here("imports", "undo", "1").ok()
+
+    assert (listed["state"], listed["campaign"], listed["added"]) == ("done", "Renewals", 1)
+    assert shown == {**listed, "rejected": {"invalid_phone": 1}}
+    assert "invalid_phone\t1" in words.out
+    assert str(cli.folder / "people.rejected.csv") in words.err
+    assert (undone.json["members"], undone.json["contacts"]) == (1, 1)
+    assert "1 member and 1 contact removed" in undone.err
+    assert "0 members and 0 contacts removed" in again.err
+    assert phones(cli) == []
+    assert cli.here("imports", "undo", "7").code == 3
+    assert "undone" in cli.here("imports", "list").ok().out
+
+
+def test_an_import_is_a_job(cli: Cli) -> None:
+    bring_in(cli, f"phone\n{ANN}\n").ok()
+
+    (job,) = cli.here("jobs", "list", "--kind", "import", "--json").ok().json
+    shown = cli.here("jobs", "show", "1").ok()
+    cancelled = cli.here("jobs", "cancel", "1", "--json")
+
+    assert (job["state"], job["message"], job["subject"]) == (
+        "done", "1 rows", str(cli.folder / "people.csv"),
+    )  # fmt: skip
+    assert "progress\t100 %" in shown.out
+    assert "import" in cli.here("jobs", "list").ok().out
+    assert (cancelled.code, cancelled.error["code"]) == (5, "wrong_state")
+
+
+def test_a_preview_shows_what_would_become_of_the_first_rows(cli: Cli) -> None:
+    bring_in(cli, f"phone,name\n{ANN},Ann\n{BOB},Bob\n").ok()
+
+    done = bring_in(
+        cli, f"phone,name\n{ANN},Ann\n{BOB},Rob\n{CARL},Carl\nx,Y\n", "--preview", "--json"
+    )
+
+    assert (done.code, done.json["dry_run"]) == (7, True)
+    assert [line.split()[:3] for line in done.err.splitlines() if line.startswith("row ")] == [
+        ["row", "2", "same"],
+        ["row", "3", "update"],
+        ["row", "4", "add"],
+        ["row", "5", "invalid_phone"],
+    ]
+    assert phones(cli) == [ANN, BOB]
+
+
+def test_what_is_known_is_kept_replaced_or_left(cli: Cli) -> None:
+    def told(*words: str) -> tuple[str, str | None]:
+        bring_in(cli, f"phone,name,zone\n{ANN},Anna,\n", *words).ok()
+        shown = cli.here("contacts", "show", ANN, "--json").ok().json
+        return shown["name"], shown["zone"]
+
+    bring_in(cli, f"phone,name,zone\n{ANN},Ann,Europe/Rome\n").ok()
+
+    assert told("--existing", "skip") == ("Ann", "Europe/Rome")
+    assert told("--existing", "keep") == ("Ann", "Europe/Rome")
+    assert told() == ("Anna", "Europe/Rome")
+    assert told("--existing", "replace") == ("Anna", None)
+
+
+def test_who_must_not_be_called_or_waits_elsewhere_is_told_apart(cli: Cli, campaign: str) -> None:
+    cli.here("dnc", "add", CARL).ok()
+    bring_in(cli, f"phone\n{ANN}\n", "-c", campaign).ok()
+    cli.here("campaign", "start", campaign).ok()
+    cli.here("campaign", "create", "Survey", "--number", "+12025550123", "--say", "Hi").ok()
+    data = f"phone\n{ANN}\n{BOB}\n{CARL}\n"
+
+    told = bring_in(cli, data, "-c", "Survey", "--dry-run", "--json").json
+    kept_out = bring_in(cli, data, "-c", "Survey", "--skip-in-other-campaigns", "--json").json
+
+    assert (told["members_added"], told["in_other_campaigns"]) == (2, 1)
+    assert told["rejected"] == {"do_not_call": 1}
+    assert kept_out["rejected"] == {"do_not_call": 1, "in_other_campaign": 1}
+    assert phones(cli, "--campaign", "Survey") == [BOB]
+
+
+def test_a_workbook_is_a_list_too(cli: Cli) -> None:
+    path = cli.folder / "people.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Notes").write_row(0, 0, ["Hello"])
+        sheet = book.add_worksheet("People")
+        sheet.write_row(0, 0, ["Telefon", "Name"])
+        sheet.write_row(1, 0, [ANN, "Ann"])
+        sheet.write_row(2, 0, [4915123456780, "Bob"])
+
+    done = cli.here("contacts", "import", path, "--sheet", "People", "--json")
+
+    assert (done.code, done.json["rejected"]) == (7, {"phone_as_number": 1})
+    assert "workbook, sheet 'People'" in done.err
+    assert phones(cli) == [ANN]
+
+
+def test_the_column_that_looks_like_phones_is_named(cli: Cli) -> None:
+    done = bring_in(cli, f"Pets,Reach them at\n2,{ANN}\n3,{BOB}\n")
+
+    assert done.err.splitlines() == [
+        "error: no column holds phone numbers; the columns are 'Pets', 'Reach them at'",
+        "next:  it looks like 'Reach them at': --map phone='Reach them at'",
+    ]
 
 
 # -- one by one -----------------------------------------------------------------------------------

@@ -71,6 +71,8 @@ def test_a_backup_can_be_worked_with(cli: Cli) -> None:
     assert named == {"path": "copy.db", "bytes": (cli.folder / "copy.db").stat().st_size}
     path = Path(dated.out.strip())
     assert (path.parent.name, path.suffix) == ("backups", ".db")
+    jobs = cli.here("jobs", "list", "--kind", "backup", "--json").ok().json
+    assert [job["state"] for job in jobs] == ["done", "done"]
     (number,) = cli("-d", "copy.db", "numbers", "list", "--json").ok().json
     assert number["phone"] == "+12025550123"
 

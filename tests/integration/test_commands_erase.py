@@ -403,8 +403,8 @@ def test_what_is_kept_too_long_goes_when_it_is_asked_for(story: Cli) -> None:
 
     dry = kept.here("db", "purge", "--dry-run", "--json").ok().json
     words = kept.here("db", "purge", "-n").ok()
-    done = kept.here("db", "purge", "--json").ok().json
-    again = kept.here("db", "purge").ok()
+    done = kept.here("db", "purge", "--yes", "--json").ok().json
+    again = kept.here("db", "purge", "--yes").ok()
 
     assert dry == {"dry_run": True, "kinds": {"calls": {"days": 400, "rows": 1}}}
     assert words.out == "calls\t400\t1\n"
@@ -420,7 +420,7 @@ def test_calls_stay_as_long_as_a_cap_counts_them_and_it_is_said(story: Cli) -> N
     kept = story.set(retain_calls_days="40")
 
     dry = kept.here("db", "purge", "--dry-run", "--json").ok().json
-    words = kept.here("db", "purge").ok()
+    words = kept.here("db", "purge", "--yes").ok()
 
     assert dry["kinds"]["calls"] == {"days": 366, "rows": 1}
     assert words.out == "calls\t366\t1\n"
@@ -428,7 +428,7 @@ def test_calls_stay_as_long_as_a_cap_counts_them_and_it_is_said(story: Cli) -> N
 
 
 def test_without_settings_nothing_is_purged_and_it_is_said(story: Cli) -> None:
-    done = story.here("db", "purge").ok()
+    done = story.here("db", "purge", "--yes").ok()
 
     assert "everything is kept for ever" in done.err
-    assert story.here("db", "purge", "--json").ok().json["kinds"] == {}
+    assert story.here("db", "purge", "--yes", "--json").ok().json["kinds"] == {}

@@ -53,7 +53,7 @@ def test_the_first_line_says_it_and_the_last_ones_what_would_change_it(cli: Cli)
     head, *lines = (line.split("\t") for line in shown.out.splitlines())
     assert head[:3] == ["Renewals", "later", "verdict"]
     assert head[3].endswith("(zone_unknown)")
-    assert [line[2] for line in lines][:3] == ["member", "campaign status", "campaign start"]
+    assert [line[2] for line in lines][:3] == ["member", "hold", "campaign status"]
     assert {line[0] for line in lines} == {"Renewals"}
     assert {line[1] for line in lines} == {"ok", "NO"}
 

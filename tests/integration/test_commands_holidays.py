@@ -228,10 +228,10 @@ def test_a_calendar_is_removed_when_somebody_says_so(cli: Cli, calendar: str) ->
         (("holidays", "show", "Bavaria"), 3, "no holiday calendar 'Bavaria'"),
         (("holidays", "show", "US-ZZ"), 2, "not a holiday calendar: 'US-ZZ'"),
         (("holidays", "show", "DE", "--year", "1871"), 2, "DE in 1871 are not known"),
-        (("holidays", "month", "12/2026"), 2, "not a month: '12/2026'"),
-        (("holidays", "month", "--schedule", "Nowhere"), 3, "no schedule 'Nowhere'"),
-        (("holidays", "month", "--calendar", "LA PCS"), 3, "did you mean 'LA PSC'"),
-        (("holidays", "month", "-s", "Office", "--calendar", "DE"), 2, "leave --schedule or"),
+        (("holidays", "calendar", "12/2026"), 2, "not a month: '12/2026'"),
+        (("holidays", "calendar", "--schedule", "Nowhere"), 3, "no schedule 'Nowhere'"),
+        (("holidays", "calendar", "--calendar", "LA PCS"), 3, "did you mean 'LA PSC'"),
+        (("holidays", "calendar", "-s", "Office", "--calendar", "DE"), 2, "leave --schedule or"),
         (("holidays", "import", "US-LA", "--into", "LA PSC"), 2, "which years of US-LA?"),
         (("holidays", "import", "US-ZZ", "--years", "2026", "--into", "X days"), 2, "US-ZZ"),
         (("holidays", "import", "US-LA", "--years", "26", "--into", "X days"), 2, "not years"),
@@ -343,7 +343,7 @@ def test_a_list_may_come_through_a_pipe(cli: Cli) -> None:
 
 
 def test_a_month_is_a_line_for_each_day_when_piped(cli: Cli, office: str) -> None:
-    done = cli.here("holidays", "month", "2026-12", "--schedule", "Office").ok()
+    done = cli.here("holidays", "calendar", "2026-12", "--schedule", "Office").ok()
 
     lines = done.out.splitlines()
     assert len(lines) == 31
@@ -357,10 +357,10 @@ def test_a_month_is_a_line_for_each_day_when_piped(cli: Cli, office: str) -> Non
 
 
 def test_a_month_is_data_too(cli: Cli, office: str) -> None:
-    data = cli.here("holidays", "month", "2026-12", "-s", "Office", "--json").ok().json
-    own = cli.here("holidays", "month", "2026-12", "--json").ok().json
+    data = cli.here("holidays", "calendar", "2026-12", "-s", "Office", "--json").ok().json
+    own = cli.here("holidays", "calendar", "2026-12", "--json").ok().json
     both = cli.here(
-        "holidays", "month", "2028-02", "--calendar", "DE-BY", "--calendar", "la psc", "--json"
+        "holidays", "calendar", "2028-02", "--calendar", "DE-BY", "--calendar", "la psc", "--json"
     ).ok()
 
     assert (data["month"], data["schedule"], data["zone"]) == ("2026-12", "Office", "UTC")
@@ -377,9 +377,9 @@ def test_a_month_is_data_too(cli: Cli, office: str) -> None:
 
 
 def test_a_terminal_shows_a_grid_with_glyphs_and_colours(cli: Cli, office: str) -> None:
-    wide = on_terminal(cli, WIDE, "holidays", "month", "2026-12", "-s", "Office")
-    narrow = on_terminal(cli, NARROW, "holidays", "month", "2026-12", "-s", "Office")
-    plain = on_terminal(cli, WIDE, "holidays", "month", "2026-12", "--calendar", "US")
+    wide = on_terminal(cli, WIDE, "holidays", "calendar", "2026-12", "-s", "Office")
+    narrow = on_terminal(cli, NARROW, "holidays", "calendar", "2026-12", "-s", "Office")
+    plain = on_terminal(cli, WIDE, "holidays", "calendar", "2026-12", "--calendar", "US")
 
     assert "December 2026  Office, UTC" in wide
     assert "\x1b[1;31m25 *" in wide  # red, and marked
@@ -408,7 +408,7 @@ def test_the_page_about_holidays_does_what_it_says(cli: Cli) -> None:
 
     for words in commands:
         cli.here(*words).ok()
-    (grid,) = [words for words in commands if "office" in words and "month" in words]
+    (grid,) = [words for words in commands if "office" in words and "calendar" in words]
     shown = on_terminal(cli, 70, *grid)
 
     assert len(commands) == 10

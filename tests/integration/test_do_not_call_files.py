@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from dialer import do_not_call, do_not_call_files
-from dialer.csvio import RejectedRows, open_table
-from dialer.csvout import written
 from dialer.do_not_call import EVERYWHERE, Added, Entry, Source
 from dialer.do_not_call_files import (
     EntriesImport,
@@ -22,8 +20,11 @@ from dialer.do_not_call_files import (
     write_entries,
 )
 from dialer.errors import UsageError
+from dialer.lists.csvio import open_table
+from dialer.lists.csvout import written
+from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId
-from dialer.people import RowFault
+from dialer.people.person import RowFault
 from dialer.ports import Database
 from dialer.store.opening import AnyDatabase
 from tests.support.engine import NOW, SetClock, member_of, rows

@@ -9,16 +9,19 @@ from typing import Any, Final
 
 import pytest
 
-from dialer import contacts, do_not_call, erasure
+from dialer import do_not_call, erasure
 from dialer.calls import PRE_DIAL_CHECK
-from dialer.columns import match
-from dialer.csvio import RejectedRows, open_table
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts, columns_of
 from dialer.erased import ErasedPhones, PhoneKey
 from dialer.erasure import Erased, Found, Wiped
 from dialer.errors import WrongStateError
-from dialer.imports import Import, ImportCounts, ImportOrder
-from dialer.people import Person
+from dialer.importing.imports import Import, ImportOrder
+from dialer.importing.records import ImportCounts
+from dialer.lists.columns import match
+from dialer.lists.csvio import open_table
+from dialer.lists.rejected_rows import RejectedRows
+from dialer.people import contacts
+from dialer.people.person import Person
 from dialer.ports import Database
 from dialer.store.checks import check
 from dialer.store.opening import AnyDatabase
@@ -40,11 +43,13 @@ LOOKED_THROUGH: Final = {
     "contacts.name", "contacts.email", "contacts.tags", "contacts.variables", "dnc.note",
     "dnc_history.detail", "import_rows.value", "import_rows.column_name", "imports.file_name",
     "imports.mapping", "campaigns.notes", "campaigns.pause_reason", "campaign_waits.detail",
+    "control.hold_reason",
+    "exports.path", "imports.options", "imports.report_path", "jobs.subject", "jobs.message",
     "holiday_calendars.body", "rule_sets.body", "attempts.detail",
 }  # fmt: skip
 #: Named when they hold the number: they are not ours to change.
 TOLD_OF: Final = {
-    "campaigns.name", "agents.name", "agents.target", "agents.options", "numbers.name",
+    "campaigns.name", "campaigns.labels", "agents.name", "agents.target", "agents.options", "numbers.name",
     "schedules.name", "schedules.body", "holiday_calendars.name", "rule_sets.body",
 }  # fmt: skip
 #: Our own caller ids, of which it is said that they stay.
@@ -59,8 +64,12 @@ NOBODYS: Final = {
     "call_events.answered_by", "call_events.attempt_id", "call_events.news", "call_events.sid",
     "call_events.source", "call_events.status", "call_events.verdict", "campaign_waits.reason",
     "campaigns.amd", "campaigns.on_machine", "campaigns.retry_intervals_s", "campaigns.retry_rules",
+    "campaigns.paused_by", "control.held_by", "daemons.host", "daemons.version", "imports.state",
+    "jobs.kind", "jobs.state",
+    "jobs.actor", "jobs.worker",
     "campaigns.status", "campaigns.strategy", "contacts.place", "daemons.name", "dnc.source",
-    "dnc_history.event", "erased_phones.hash", "import_rows.reason", "imports.digest",
+    "dnc_history.event", "exports.what", "exports.format", "exports.options",
+    "erased_phones.hash", "import_rows.reason", "imports.digest",
     "lanes.name", "members.attempt_id", "members.last_outcome", "members.reason", "members.state",
     "members.window_key", "number_days.day", "numbers.spam_source", "numbers.zone",
 }  # fmt: skip
@@ -313,9 +322,15 @@ async def test_words_of_the_operators_lose_the_number_and_keep_their_sense(
         )
         await write(
             tx,
-            "INSERT INTO imports (id, file_name, digest, mapping, rows_read, started_at)"
-            " VALUES (?1, 'f.csv', 'd', ?2, 1, 0)",
-            [(1, json.dumps({"phone": [ANN]}))],
+            "INSERT INTO imports (id, file_name, digest, mapping, rows_read, started_at, options,"
+            " report_path) VALUES (?1, 'f.csv', 'd', ?2, 1, 0, ?3, ?4)",
+            [(1, json.dumps({"phone": [ANN]}), json.dumps({"phone": [ANN]}), f"{ANN}.bad")],
+        )
+        await write(
+            tx,
+            "INSERT INTO jobs (kind, subject, state, actor, worker, started_at, beat_at, message)"
+            " VALUES ('import', ?1, 'failed', 'a', 'h:1', 0, 0, ?2)",
+            [(f"{ANN}.csv", f"{ANN}.csv is gone")],
         )
         await write(
             tx,
@@ -332,21 +347,26 @@ async def test_words_of_the_operators_lose_the_number_and_keep_their_sense(
         ((days,),) = await read(tx, "SELECT body FROM holiday_calendars")
         said = await read(
             tx,
-            "SELECT w.detail, i.mapping, r.column_name"
-            " FROM campaign_waits w, imports i, import_rows r",
+            "SELECT w.detail, i.mapping, r.column_name, i.options, i.report_path, j.subject,"
+            " j.message FROM campaign_waits w, imports i, import_rows r, jobs j",
         )
     assert json.loads(held)["changes"] == {
         "own": [{"id": "own/1", "note": "asked by [erased]"}, {"id": "own/2", "note": ""}],
         "off": {"GB": "[erased]"}, "on": [], "made": 2,
     }  # fmt: skip
     assert json.loads(days)["days"] == {"2026-03-02": "day of [erased]", "2026-03-03": "fair"}
-    assert said == [("no answer for [erased]", '{"phone": ["[erased]"]}', "[erased]")]
+    mapping = '{"phone": ["[erased]"]}'
+    assert said == [
+        ("no answer for [erased]", mapping, "[erased]", mapping, "[erased].bad", "[erased].csv",
+         "[erased].csv is gone"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("column", "told"),
     [
         ("campaigns.name", "campaign 1's name"),
+        ("campaigns.labels", "campaign 1's labels"),
         ("agents.name", "agent 1's name"),
         ("agents.target", "agent 1's target"),
         ("agents.options", "agent 1's options"),

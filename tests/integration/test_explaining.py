@@ -14,7 +14,7 @@ from dialer.errors import UsageError
 from dialer.explaining import Explainer, Explanation, Moment, Question, Verdict
 from dialer.holiday_calendars import public_holidays
 from dialer.model import FailReason, WaitReason
-from dialer.people import Person
+from dialer.people.person import Person
 from dialer.plans import Plans
 from dialer.ports import Database
 from dialer.store.opening import AnyDatabase, opened
@@ -93,7 +93,8 @@ async def test_all_that_holds_a_call_back_is_told_and_when_none_of_it_does(
         Question.CAPS: WaitReason.CALLEE_CAP,
     }
     assert found.next_at == NOW + 2 * HOUR + DAY + TIMES.late_ms
-    assert found.checks[1].cure == "dialer campaign resume 'Renewals'"
+    (status,) = [check for check in found.checks if check.question is Question.STATUS]
+    assert status.cure == "dialer campaign resume 'Renewals'"
 
 
 async def test_whoever_asked_not_to_be_called_never_is(database: AnyDatabase) -> None:

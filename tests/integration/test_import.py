@@ -4,26 +4,30 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dialer import campaigns, contacts, imports
-from dialer.columns import match, parse_map
-from dialer.contacts import Enrolment
-from dialer.csvio import RejectedRows, open_table
+from dialer import campaigns
 from dialer.errors import NotFoundError, UsageError, WrongStateError
-from dialer.imports import Import, ImportCounts, ImportOrder
+from dialer.importing.imports import Import, ImportOrder
+from dialer.importing.records import ImportCounts
+from dialer.lists.columns import match, parse_map
+from dialer.lists.csvio import open_table
+from dialer.lists.intake import MOST_ROWS, Pace
+from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId
-from dialer.people import Person, Priority, RowFault
-from dialer.ports import Database, Row, Tx
+from dialer.people import contacts
+from dialer.people.contacts import Enrolment
+from dialer.people.person import Person, Priority, RowFault
+from dialer.ports import Database, Row
 from dialer.states import CampaignEvent, MemberState
 from dialer.store.opening import AnyDatabase
 from tests.support.given import given_campaign, read
+from tests.support.meddled import Meddled
 
 NOW = 1_800_000_000_000
 LATER = NOW + 60_000
@@ -58,13 +62,16 @@ async def bring_in(
     dry_run: bool = False,
     rejects: Path | None = None,
     progress: Any = lambda _: None,
+    portion: int = MOST_ROWS,
+    again: bool = True,
+    **more: Any,
 ) -> ImportCounts:
     """Import *text* as a file of numbers of the US."""
     with open_table(written(path, text)) as table:
         columns = match(table.header, parse_map([]))
-        order = ImportOrder(table, columns, "US", enrolment, dry_run)
+        order = ImportOrder(table, columns, "US", enrolment, dry_run, again=again, **more)
         with RejectedRows(rejects, table.header, table.delimiter) as rejected:
-            run = Import(database, StoppedClock(now), order, rejected)
+            run = Import(database, StoppedClock(now), order, rejected, pace=Pace(portion))
             return await run.run(progress)
 
 
@@ -170,7 +177,7 @@ async def test_an_import_is_on_record_with_its_rejected_rows(
     assert counts == [3, 1, 0, 0, 2, 0, NOW, NOW]
     assert [row[1:] for row in rows] == [
         (3, "phone", "x", "invalid_phone"),
-        (4, "phone", phone(1), "duplicate_in_file"),
+        (4, "phone", f"{phone(1)} = row 2", "duplicate_in_file"),
     ]
 
 
@@ -213,9 +220,8 @@ async def test_what_is_told_replaces_and_what_is_not_stays(
 
 
 async def test_any_lists_in_any_order_leave_what_they_tell(
-    database: AnyDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
+    database: AnyDatabase, path: Path
 ) -> None:
-    monkeypatch.setattr(imports, "PORTION", 7)
     rng = random.Random(4)
     told: dict[str, dict[str, str]] = {}
     for _ in range(8):
@@ -230,7 +236,7 @@ async def test_any_lists_in_any_order_leave_what_they_tell(
                 known = told.setdefault(number, {"name": "", "city": ""})
                 known.update({key: value for key, value in given.items() if value})
 
-        counts = await bring_in(database, path, "phone,name,city\n" + "".join(lines))
+        counts = await bring_in(database, path, "phone,name,city\n" + "".join(lines), portion=7)
 
         assert counts.rows == len(lines)
         assert counts.added + counts.updated + counts.same == len(seen)
@@ -309,37 +315,16 @@ async def test_a_completed_campaign_is_reopened_for_new_members_only(
     assert counts.members_added == 1
 
 
-class Meddled:
-    """A database in which somebody does something before the transaction of that number."""
-
-    def __init__(
-        self, database: Database, write: int, meddle: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._database = database
-        self._writes_left = write
-        self._meddle = meddle
-        self.read = database.read
-
-    @asynccontextmanager
-    async def write(self, actor: str | None = None) -> AsyncIterator[Tx]:
-        self._writes_left -= 1
-        if not self._writes_left:
-            await self._meddle()
-        async with self._database.write(actor) as tx:
-            yield tx
-
-
 @pytest.mark.parametrize("event", [CampaignEvent.CANCEL, CampaignEvent.COMPLETE])
 async def test_a_campaign_that_ends_meanwhile_stops_the_import(
-    database: AnyDatabase, path: Path, monkeypatch: pytest.MonkeyPatch, event: CampaignEvent
+    database: AnyDatabase, path: Path, event: CampaignEvent
 ) -> None:
-    monkeypatch.setattr(imports, "PORTION", 5)
     campaign_id = await given_started(database, path)
     meddled = Meddled(database, 4, lambda: moved(database, event))
     text = "phone\n" + "".join(f"{phone(number)}\n" for number in range(1, 30))
 
     with pytest.raises(WrongStateError, match="'Renewals' is c"):
-        await bring_in(meddled, path, text, enrolment=Enrolment(campaign_id))
+        await bring_in(meddled, path, text, enrolment=Enrolment(campaign_id), portion=5)
 
     found = await members(database, campaign_id)
     assert len(found) == 1 + 2 * 5
@@ -353,32 +338,6 @@ class Killed(BaseException):
     """The end of a process, wherever it was."""
 
 
-async def test_an_interrupted_import_is_finished_by_the_next(
-    database: AnyDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(imports, "PORTION", 10)
-    campaign_id = await given_campaign(database, now=NOW, start=False)
-    enrolment = Enrolment(campaign_id)
-    text = "phone,name\n" + "".join(f"{phone(number)},N{number}\n" for number in range(95))
-    told: list[int] = []
-
-    def die_after_three(counts: ImportCounts) -> None:
-        told.append(counts.rows)
-        if len(told) == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        await bring_in(database, path, text, enrolment=enrolment, progress=die_after_three)
-    halfway = await members(database, campaign_id)
-    counts = await bring_in(database, path, text, enrolment=enrolment)
-
-    assert (told, len(halfway)) == ([10, 20, 30], 30)
-    assert (counts.added, counts.same, counts.members_added) == (65, 30, 65)
-    assert [row[0] for row in await members(database, campaign_id)] == [
-        phone(number) for number in range(95)
-    ]
-
-
 async def test_a_portion_that_fails_leaves_nothing(
     database: AnyDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,7 +346,7 @@ async def test_a_portion_that_fails_leaves_nothing(
     async def fail(*_: object) -> int:
         raise Killed
 
-    monkeypatch.setattr(contacts, "enrol", fail)
+    monkeypatch.setattr(contacts, "enrol_listed", fail)
     with pytest.raises(Killed):
         await bring_in(database, path, f"phone\n{phone(1)}\n", enrolment=Enrolment(campaign_id))
 
@@ -395,16 +354,15 @@ async def test_a_portion_that_fails_leaves_nothing(
 
 
 async def test_imports_at_the_same_time_share_their_contacts(
-    database: AnyDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: AnyDatabase, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(imports, "PORTION", 9)
     campaign_id = await given_campaign(database, now=NOW, start=False)
     everyone = [phone(number) for number in range(60)]
 
     async def some(number: int, phones: Sequence[str]) -> ImportCounts:
         text = "phone,name\n" + "".join(f"{each},List {number}\n" for each in phones)
         path = tmp_path / f"{number}.csv"
-        return await bring_in(database, path, text, enrolment=Enrolment(campaign_id))
+        return await bring_in(database, path, text, enrolment=Enrolment(campaign_id), portion=9)
 
     shuffled = random.Random(2).sample(everyone, len(everyone))
     async with asyncio.TaskGroup() as together:
@@ -419,6 +377,26 @@ async def test_imports_at_the_same_time_share_their_contacts(
     assert sum(each.added for each in counts) == 60
     assert sum(each.members_added for each in counts) == 60
     assert sorted(found) == sorted(everyone)
+
+
+async def test_beside_a_daemon_portions_are_small_and_alone_they_are_large(
+    database: AnyDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "phone\n" + "".join(f"{phone(number)}\n" for number in range(1_400))
+    told: list[int] = []
+
+    async def portions() -> list[int]:
+        told.clear()
+        await bring_in(database, path, text, progress=lambda counts: told.append(counts.rows))
+        return list(told)
+
+    monkeypatch.setattr(Pace, "held", lambda *_: None)
+    alone = await portions()
+    async with database.write() as tx:
+        await tx.value("add_daemon", name="d", now=NOW, lease_until=LATER)
+    beside = await portions()
+
+    assert (alone, beside) == ([1_400], [1_000, 1_400])
 
 
 # -- a dry run ------------------------------------------------------------------------------------

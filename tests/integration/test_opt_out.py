@@ -8,6 +8,7 @@ import pytest
 
 from dialer.app import app_from, carrier_config
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
+from dialer.errors import StoreError
 from dialer.store.opening import AnyDatabase
 from tests.support.engine import NOW, Daemon, daemon_on, member_of, rows, settings_for, sid
 from tests.support.given import FIRST_PHONE, given_campaign, write
@@ -105,3 +106,19 @@ async def test_without_a_token_there_is_no_such_address(daemon: Daemon, store: s
     reply = await posted(daemon, store, b"{}", token="", Authorization="Bearer ")
 
     assert reply.status_code == 404
+
+
+async def test_what_cannot_be_written_down_is_to_be_asked_again(
+    daemon: Daemon, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> Any:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(daemon.engine.batcher, "apply", full)
+
+    reply = await posted(daemon, store, f'{{"phone": "{CALLEE}"}}'.encode())
+
+    assert (reply.status_code, reply.json()) == (
+        503,
+        {"error": "it could not be written down; ask again"},
+    )

@@ -22,7 +22,7 @@ from dialer.holiday_calendars import public_holidays
 from dialer.hours import Schedule
 from dialer.hours_format import parse_weekly, to_json
 from dialer.model import CampaignId
-from dialer.people import Person
+from dialer.people.person import Person
 from dialer.plans import Plans
 from dialer.ports import Database, Row
 from dialer.preflight.checking import check

@@ -76,6 +76,7 @@ ANALYZE;
 """
 
 IDS: Final = json.dumps([f"new{i}" for i in range(1, 40)])
+PHONES: Final = json.dumps([f"+1202555{i:04}" for i in range(1, 40)])
 DUE: Final = {"campaign_id": 1, "window_key": "", "now": NOW, "limit": 10}
 #: What is asked, and the index (or the table, for its key) from which it is answered.
 HOT: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
@@ -94,10 +95,31 @@ HOT: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
     ("inbox_of", {"ids": IDS}, "call_events"),
     ("known_sids", {"phone": "+12025550101"}, "attempts_by_member"),
     ("unfolded_events", {"limit": 1_000_000}, "call_events_unfolded"),
+    ("unfolded_count", {}, "call_events_unfolded"),
+    ("open_attempts", {}, "attempts_open"),
+    ("doubtful_attempts", {}, "attempts_open"),
+    (
+        "newest_calls",
+        {"campaign_id": 1, "after_id": "", "among": 20_000, "limit": 60},
+        "attempts",
+    ),
+    ("watch_started", {"campaign_id": 1, "since_id": "old9998"}, "attempts"),
+    (
+        "watch_slots",
+        {"campaign_id": 1, "since_id": "old9998", "slot_ms": 300_000},
+        "attempts",
+    ),
+    ("watch_pulse", {"now": NOW}, "call_events_unfolded"),
 )
 #: PostgreSQL may walk here as long as it knows that nearly every member would do.
 SQLITE_ALONE: Final[Sequence[tuple[str, Mapping[str, Any], str]]] = (
+    # Of a table as small as this one, PostgreSQL reads all of it for a list of people.
+    ("members_elsewhere", {"phones": PHONES, "campaign_id": 2}, "members_by_contact"),
+    ("not_to_be_called", {"phones": PHONES, "campaign_id": 1}, "dnc_once"),
     ("unfinished_member", {"campaign_id": 1}, "members_by_state"),
+    ("member_counts", {}, "members_by_state"),
+    ("watch_members", {"campaign_id": 1}, "members_by_state"),
+    ("member_counts", {}, "members_by_state"),
 )
 BIG_TABLES: Final = "members|attempts|call_events|contacts"
 

@@ -106,6 +106,41 @@ async def test_an_intent_without_an_answer_becomes_a_doubt(daemon: Daemon) -> No
     assert overdue_at >= claim.void_at + 40 * SECOND
 
 
+async def test_while_the_store_refuses_the_carrier_is_asked_nothing(daemon: Daemon) -> None:
+    claim = await given_placed(daemon)
+    due_at = int((await attempt_of(daemon.database, claim))["check_at"])
+
+    daemon.engine.lease.trouble = "the disk is full"
+    await sweep_at(daemon, due_at)
+    assert daemon.carrier.fetched == []
+
+    daemon.engine.lease.trouble = None
+    await sweep_at(daemon, due_at)
+    assert daemon.carrier.fetched == [sid(1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ([], True),
+        ([CarrierStatus.QUEUED], True),
+        ([CarrierStatus.QUEUED, CarrierStatus.INITIATED], False),
+        ([CarrierStatus.RINGING], False),
+        ([CarrierStatus.IN_PROGRESS], False),
+    ],
+)
+async def test_a_daemon_that_goes_down_ends_what_the_carrier_has_not_begun(
+    daemon: Daemon, said: list[CarrierStatus], ended: bool
+) -> None:
+    claim = await given_placed(daemon)
+    for each in said:
+        await daemon.engine.calls.receive(status(claim, each, NOW))
+
+    await daemon.engine.reaper.end_queued()
+
+    assert daemon.carrier.cancelled == ([sid(1)] if ended else [])
+
+
 async def test_the_attempts_of_others_are_theirs_to_ask_about(daemon: Daemon) -> None:
     claim = await given_doubted(daemon)
     other = await given_daemon(daemon.database)

@@ -245,6 +245,11 @@ async def test_without_settings_everything_stays(database: AnyDatabase) -> None:
 )
 def test_too_short_a_retention_is_refused_with_the_reason(kind: Kind, days: int, why: str) -> None:
     with pytest.raises(UsageError, match=rf"retain_{kind}_days .*= {days}: less than .*{why}"):
-        load(**{f"retain_{kind}_days": days})
-    load(**{f"retain_{kind}_days": days + 1})
-    load(**{f"retain_{kind}_days": 0})
+        load(**days_of(kind, days))
+    load(**days_of(kind, days + 1))
+    load(**days_of(kind, 0))
+
+
+def days_of(kind: Kind, days: int) -> dict[str, Any]:
+    """A flag that says how long what is kept."""
+    return {f"retain_{kind}_days": days}

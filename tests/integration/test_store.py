@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -622,6 +623,17 @@ def test_a_daemon_that_was_killed_holds_nothing(file: Path) -> None:
 
     with sole_daemon(file):
         pass
+
+
+def test_what_a_dead_daemon_wrote_down_is_no_lock_and_a_lock_needs_no_note(file: Path) -> None:
+    note = file.with_name(f"{file.name}.daemon")
+    note.write_text("1 elsewhere\n")
+
+    with sole_daemon(file):
+        assert note.read_text() == f"{os.getpid()} {socket.gethostname()}\n"
+        os.truncate(note, 0)  # as on a full disk
+        with pytest.raises(WrongStateError, match="of unknown process"), sole_daemon(file):
+            pass
 
 
 def test_a_daemon_may_be_the_first_thing_in_a_new_folder(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from dialer.carriers.twilio import TwilioCarrier
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.carriers.twilio_http import TwilioHttp, exchange
 from dialer.errors import CredentialsError, UnreachableError
+from dialer.meters import CarrierOp, Meters, RetryReason
 from dialer.model import AmdMode, AttemptId, CallFacts, CallSid, CarrierStatus
 from dialer.ports import (
     Accepted,
@@ -550,6 +551,44 @@ async def test_hanging_up_is_tried_again_through_trouble() -> None:
         await carrier.hang_up(SID)
 
     assert len(server.seen) == 3
+
+
+class Counting(Meters):
+    """Takes down what is asked of the carrier."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[CarrierOp, int | None]] = []
+        self.repeats: list[RetryReason] = []
+
+    def carrier_answered(self, op: CarrierOp, status: int | None, took_s: float) -> None:
+        assert took_s >= 0
+        self.answers.append((op, status))
+
+    def carrier_retried(self, reason: RetryReason) -> None:
+        self.repeats.append(reason)
+
+
+async def test_every_request_that_leaves_is_counted_with_what_came_of_it() -> None:
+    meters = Counting()
+    async with (
+        serving(created, dropping, refusing(429, 20429), updated, replying(503, ""), updated) as at,
+        TwilioCarrier(config(at.url), FixedClock(), backoffs_s=(0.0,), meters=meters) as carrier,
+    ):
+        await carrier.place(ORDER)
+        await carrier.place(ORDER)
+        await carrier.redirect(SID, "https://dialer.example.com/twilio/message/1")
+        await carrier.hang_up(SID)
+        await carrier.place(ORDER._replace(void_at=0))
+
+    assert meters.answers == [
+        (CarrierOp.PLACE, 201),
+        (CarrierOp.PLACE, None),
+        (CarrierOp.REDIRECT, 429),
+        (CarrierOp.REDIRECT, 200),
+        (CarrierOp.END, 503),
+        (CarrierOp.END, 200),
+    ]
+    assert meters.repeats == [RetryReason.THROTTLED, RetryReason.TROUBLE]
 
 
 async def test_a_redirect_is_repeated_only_when_it_was_not_looked_at() -> None:

@@ -72,6 +72,35 @@ def test_every_call_of_a_period_is_listed_however_many_pages_it_takes(
     run(main())
 
 
+def test_the_calls_since_an_instant_come_with_their_facts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(twilio, "PAGE_SIZE", 2)
+
+    async def main() -> None:
+        async with world() as w:
+            for to in CALLEES:
+                await w.place(to)
+            await w.until_over()
+            made = {call.sid: call for call in w.truth()}
+            first_at = min(call.accepted_at for call in made.values())
+            last_at = max(call.accepted_at for call in made.values())
+            async with carrier_of(w) as carrier:
+                pages = [page async for page in carrier.placed_since(first_at)]
+                after = [page async for page in carrier.placed_since(last_at + 60_000)]
+
+        found = {call.sid: call for page in pages for call in page}
+        assert found.keys() == made.keys()
+        assert not any(after)
+        for sid, call in found.items():
+            true = made[sid]
+            assert (call.to, call.from_, call.facts.status) == (true.to, CALLER, true.status)
+            assert call.created_at == true.accepted_at // 1000 * 1000
+            assert call.facts.ended_at == (true.ended_at or 0) // 1000 * 1000
+
+    run(main())
+
+
 def test_calls_in_the_queue_are_listed_and_those_that_never_left_it_are_known_by_name() -> None:
     async def main() -> None:
         async with world(cps=0.0001) as w:

@@ -22,6 +22,7 @@ from dialer.carriers import twiml
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import StoreBusyError, StoreError
+from dialer.meters import NO_METERS, Meters, WebhookResult
 from dialer.model import (
     Agent,
     AgentKind,
@@ -140,6 +141,7 @@ class Carrier:
             incoming_message=changes.get("incoming_message", "Nobody is here. Press 9."),
             opt_out_by=unasked,
             health=engine.health,
+            meters=changes.get("meters", NO_METERS),
         )
         self.app = create_app(services)
         # The host is not the public one: behind a proxy it never is.
@@ -394,17 +396,29 @@ async def test_a_body_that_is_no_news_is_rejected(engine: Engine, target: str) -
 
 
 @pytest.mark.parametrize("target", [STATUS, AMD])
-@pytest.mark.parametrize("trouble", [StoreError("disk full"), OSError(), ValueError()])
+@pytest.mark.parametrize(
+    ("trouble", "status", "said"),
+    [
+        (StoreError("disk full"), 503, "event.refused"),
+        (OSError(), 500, "event.lost"),
+        (ValueError(), 500, "event.lost"),
+    ],
+)
 async def test_news_that_cannot_be_kept_is_asked_for_again(
-    engine: Engine, logged: list[dict[str, Any]], target: str, trouble: Exception
+    engine: Engine,
+    logged: list[dict[str, Any]],
+    target: str,
+    trouble: Exception,
+    status: int,
+    said: str,
 ) -> None:
     engine.store_trouble = trouble
     async with carrier_for(engine) as carrier:
-        assert (await carrier.post(target)).status_code == 500
+        assert (await carrier.post(target)).status_code == status
         engine.store_trouble = None
         assert (await carrier.post(target)).status_code == 204
 
-    assert [line["event"] for line in logged] == ["event.lost"]
+    assert [line["event"] for line in logged] == [said]
     assert len(engine.events) == 1
 
 
@@ -697,3 +711,45 @@ async def test_only_the_carrier_may_say_that_somebody_calls(engine: Engine, targ
 
 def spoken_in(reply: httpx2.Response) -> list[str | None]:
     return [say.text for say in ET.fromstring(reply.content).iter("Say")]
+
+
+# -- what is counted -------------------------------------------------------------------------------
+
+
+class Counting(Meters):
+    """Takes down what was answered, and how many were being answered at once."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.answers: list[tuple[str, WebhookResult]] = []
+
+    def webhook_began(self) -> None:
+        self.under_way += 1
+
+    def webhook_ended(self, route: str, result: WebhookResult, took_s: float) -> None:
+        assert took_s >= 0
+        self.under_way -= 1
+        self.answers.append((route, result))
+
+
+async def test_every_request_of_the_carrier_is_counted_by_address_and_answer(
+    engine: Engine,
+) -> None:
+    meters = Counting()
+    async with carrier_for(engine, meters=meters) as carrier:
+        await carrier.post(STATUS)
+        await carrier.post(ANSWER, X_Twilio_Signature="AAAA")
+        await carrier.post(STATUS, {"CallStatus": "ringing"})
+        await carrier.post("/twilio/incoming", {"CallSid": SID, "From": "x", "To": "+12025550102"})
+        engine.store_trouble = RuntimeError("a defect")
+        await carrier.post(AMD)
+        await carrier.http.get("/healthz")
+
+    assert meters.under_way == 0
+    assert meters.answers == [
+        ("status", WebhookResult.TAKEN),
+        ("answer", WebhookResult.REFUSED),
+        ("status", WebhookResult.REJECTED),
+        ("incoming", WebhookResult.TAKEN),
+        ("amd", WebhookResult.LOST),
+    ]

@@ -22,6 +22,7 @@ from dialer.launcher import Launcher
 from dialer.leases import Lease
 from dialer.limits import AccountLimits
 from dialer.model import AttemptId, CallEvent, CallFacts, Claim, WaitReason
+from dialer.people import member_edits
 from dialer.plans import CampaignPlan, Plans, Rules
 from dialer.ports import Doubtful, Order, Placement, Row, Tx
 from dialer.reaper import Reaper
@@ -31,6 +32,7 @@ from dialer.simulation.evidence import violations
 from dialer.simulation.run import run
 from dialer.simulation.scenario import REGIONS, Act, Campaign, Deed, Rule, Scenario
 from dialer.simulation.weather import DiskFault, Stall
+from dialer.states import MemberState
 from dialer.store.queries import Query, load
 from dialer.timezones import zone
 
@@ -354,6 +356,11 @@ def pause_ignored_in_flight(patch: pytest.MonkeyPatch) -> None:
     _queries(patch, "sendable", "   AND c.status = 'active'\n")
 
 
+def hold_ignored_in_flight(patch: pytest.MonkeyPatch) -> None:
+    """What has been claimed is sent, although everything is held since."""
+    _queries(patch, "sendable", "   AND (SELECT k.held_at FROM control k WHERE k.id = 1) IS NULL\n")
+
+
 def do_not_call_not_rechecked(patch: pytest.MonkeyPatch) -> None:
     """The list is asked in the claim and never again."""
     text = load("sqlite")["sendable"].text
@@ -517,6 +524,19 @@ def callee_caps_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "recent_calls", stale)
 
 
+def retried_while_called(patch: pytest.MonkeyPatch) -> None:
+    """An operator's retry takes everybody of a campaign, whoever is being called."""
+    text = load("sqlite")["requeue_members"].text
+    _queries(patch, "requeue_members", text[text.index("   AND NOT EXISTS (SELECT 1 FROM") : -1])
+    _queries(
+        patch,
+        "finished_contact_ids",
+        "   AND m.state IN ('completed', 'failed', 'no_conversation')\n",
+    )
+    patch.setattr(member_edits, "why_not_again", lambda member, said: None)
+    patch.setattr(member_edits, "advance_member", lambda state, event: MemberState.PENDING)
+
+
 BUGS: Final = (
     Planted("place again on doubt", frozenset({"I1", "I2"}), place_again_on_doubt),
     Planted("reconcile too early", frozenset({"I2", "I3", "I5"}), reconcile_too_early, doubtful),
@@ -528,6 +548,8 @@ BUGS: Final = (
     Planted("counter lost on restart", frozenset({"I6"}), counter_lost_on_restart, scarce),
     Planted("pause ignored in flight", frozenset({"I11"}), pause_ignored_in_flight,
             commanded(Deed.PAUSE, Deed.RESUME)),
+    Planted("hold ignored in flight", frozenset({"I11"}), hold_ignored_in_flight,
+            commanded(Deed.HOLD, Deed.RELEASE)),
     Planted("do-not-call not rechecked", frozenset({"I9"}), do_not_call_not_rechecked,
             commanded(Deed.BLOCK)),
     Planted("do-not-call not asked", frozenset({"I9"}), do_not_call_not_asked,
@@ -543,5 +565,7 @@ BUGS: Final = (
     Planted("callee caps per campaign", frozenset({"I6"}), callee_caps_per_campaign, wanted),
     Planted("callee caps outside the transaction", frozenset({"I6"}),
             callee_caps_outside_the_transaction, wanted),
+    Planted("retried while called", frozenset({"I3"}), retried_while_called,
+            commanded(Deed.RETRY, Deed.RETRY)),
     Planted("a number's day in UTC", frozenset({"I6", "I17"}), day_of_a_number_in_utc),
 )  # fmt: skip

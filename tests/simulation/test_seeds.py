@@ -18,7 +18,7 @@ SITUATIONS = frozenset(
     {
         "attempts.adopted", "call.barred", "call.called_off", "call.doubted", "call.not_made",
         "campaign.completed", "campaign.stopped", "carrier.callback_lost", "carrier.refused",
-        "claim.failed", "clock.set", "daemon.draining", "dispatch.resting", "event.lost",
+        "claim.failed", "clock.set", "daemon.draining", "dispatch.resting", "event.refused",
         "lease.renewal_failed", "loop.failed", "member.settled", "pre_dial.failed",
         "question.failed", "sweep.failed", "write.failed",
     }

@@ -91,7 +91,8 @@ class Cli:
         """This process's, without its settings of dialer, and with the project to import."""
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DIALER_")}
         ours = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
-        return kept | ours | self.variables
+        nobodys = {"XDG_CONFIG_HOME": str(self.folder / "nobody's"), "CREDENTIALS_DIRECTORY": ""}
+        return kept | ours | nobodys | self.variables
 
     @property
     def database(self) -> Path:
@@ -110,3 +111,17 @@ def _logging_as_before() -> Iterator[None]:
             structlog.reset_defaults()
         else:
             structlog.configure(**before)
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Every command there is, as in "campaign start", with what parses its words."""
+
+    def below(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            if hasattr(command, "list_commands"):
+                yield from below(command, (*path, name))
+            else:
+                yield " ".join((*path, name)), command
+
+    return below(cli.tree(), ())

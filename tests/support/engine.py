@@ -15,6 +15,7 @@ from dialer.errors import DialerError
 from dialer.holiday_calendars import public_holidays
 from dialer.leases import Lease
 from dialer.limits import AccountLimits
+from dialer.meters import NO_METERS, Meters
 from dialer.model import (
     AttemptId,
     CallEvent,
@@ -303,6 +304,8 @@ async def daemon_on(
     carrier: ScriptedCarrier | None = None,
     series: int = 0,
     check: PreDialCheck | None = None,
+    meters: Meters = NO_METERS,
+    fingerprint: Callable[[str], str] | None = None,
     **changes: Any,
 ) -> AsyncIterator[Daemon]:
     """A daemon on an open *database* whose name is *store*; *changes* are settings.
@@ -326,6 +329,8 @@ async def daemon_on(
         ids=CountedIds(series or lease.daemon_id),
         lease=lease,
         check=check,
+        meters=meters,
+        fingerprint=fingerprint,
     )
     claimer = Claimer(database, clock, lease.daemon_id, engine.dispatcher._claims)
     # Not in a group: a fixture enters and leaves this block in tasks of its own.

@@ -1,5 +1,6 @@
 """Caps, calls at once, pace and excluded numbers: the first call too many is found."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.audit.evidence import Evidence
-from dialer.audit.records import Account
+from dialer.audit.records import Account, Retry
 from tests.support.evidence import (
     BOUNDS,
     CALLER,
@@ -102,6 +103,26 @@ def test_a_member_is_called_once_and_for_each_retry(retries: int, broken: list[s
     calls = [dial(n, NOW + n * HOUR, member=7) for n in (1, 2, 3)]
 
     assert guilty(limited(*calls, max_retries=retries), "I6") == broken
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "members", "broken"),
+    [
+        (NOW + HOUR, [[5, 9]], []),
+        (NOW + HOUR, [[1, 3], [7, 7]], []),
+        (NOW + HOUR, [[8, 9]], ["attempt-3"]),
+        (NOW + 2 * HOUR + MINUTE, [[7, 7]], ["attempt-3"]),
+    ],
+)
+def test_a_retry_by_hand_allows_its_members_one_call_more_from_then_on(
+    asked_at: int, members: list[list[int]], broken: list[str]
+) -> None:
+    calls = [dial(n, NOW + (n - 1) * HOUR, member=7) for n in (1, 2, 3)]
+    retry = Retry(1, asked_at, json.dumps({"member_ids": members}))
+
+    given_ = replace(limited(*calls, max_retries=1), retries=[retry])
+
+    assert guilty(given_, "I6") == broken
 
 
 # -- I8: calls at once ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dialer.audit.records import Command, StoreEffect
+from dialer.audit.records import Brake, Command, StoreEffect
 from tests.support.evidence import (
     BOUNDS,
     CAMPAIGN,
@@ -68,6 +68,33 @@ def test_a_log_of_commands_tells_of_pauses_the_database_forgot(
     commands: list[Command], violations: int
 ) -> None:
     assert len(found(evidence(dial(), commands=commands), "I11")) == violations
+
+
+HOLD, RELEASE = "dialing.hold", "dialing.release"
+
+
+@pytest.mark.parametrize(
+    ("brakes", "violations"),
+    [
+        ([(ASKED - MINUTE, HOLD)], 1),
+        ([(ASKED - REACTION, HOLD)], 0),
+        ([(ASKED - MINUTE, HOLD), (ASKED, RELEASE)], 0),
+        ([(ASKED - MINUTE, HOLD), (ASKED + 1, RELEASE)], 1),
+        ([(ASKED - HOUR, HOLD), (ASKED - MINUTE, HOLD), (ASKED + 1, RELEASE)], 1),
+        ([(ASKED - HOUR, HOLD), (ASKED - MINUTE, RELEASE), (ASKED + 1, HOLD)], 0),
+        ([(ASKED - MINUTE, RELEASE)], 0),
+        ([], 0),
+    ],
+)
+def test_nothing_is_asked_for_while_everything_is_held(
+    brakes: list[tuple[int, str]], violations: int
+) -> None:
+    told = [Brake(number, at, action) for number, (at, action) in enumerate(brakes)]
+
+    late = found(evidence(dial(), brakes=told), "I11")
+
+    assert len(late) == violations
+    assert all("held since" in each.text for each in late)
 
 
 def test_a_request_that_left_in_time_may_be_accepted_late() -> None:

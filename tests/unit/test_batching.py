@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,6 +44,8 @@ class Ledger:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Any]:
         yield tuple(self.durable)
+
+    snapshot = read
 
 
 class PoisonError(Exception):
@@ -164,6 +167,42 @@ async def test_a_bad_submission_fails_alone_and_nothing_of_it_is_kept() -> None:
     assert ledger.durable == ["a", "d"]
     assert rollbacks == [0, 1]  # the shared one, then its own
     assert [entry["event"] for entry in logs] == ["batch.split"]
+
+
+async def test_a_store_that_others_have_is_waited_for_once_by_all_of_a_batch() -> None:
+    ledger = Ledger(refusals=1)
+    rollbacks: list[int] = []
+    batcher = Batcher(ledger, on_rollback=lambda: rollbacks.append(len(ledger.commits)))
+
+    async with running(batcher.run):
+        answers = await submitted(batcher, ["a"], ["b"], ["c"])
+
+    assert [type(answer) for answer in answers] == [StoreBusyError] * 3
+    assert (ledger.durable, rollbacks) == ([], [0])
+
+
+async def test_what_is_told_after_a_commit_is_told_once_and_of_no_rollback() -> None:
+    ledger = Ledger()
+    batcher = Batcher(ledger)
+    told: list[tuple[str, list[str]]] = []
+
+    def tell(op: str) -> None:
+        told.append((op, ledger.durable))
+
+    async def enter_and_tell(tx: Tx, ops: Sequence[str]) -> list[str]:
+        for op in ops:
+            batcher.after_commit(partial(tell, op))
+        return await enter(tx, ops)
+
+    async with running(batcher.run):
+        await asyncio.gather(
+            batcher.apply(enter_and_tell, ["a"]),
+            batcher.apply(enter_and_tell, ["poison"]),
+            batcher.apply(enter_and_tell, ["b"]),
+            return_exceptions=True,
+        )
+
+    assert told == [("a", ["a"]), ("b", ["a", "b"])]
 
 
 async def test_a_commit_that_fails_is_no_answer_of_success() -> None:

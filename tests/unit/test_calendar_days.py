@@ -20,8 +20,8 @@ from dialer.calendar_days import (
     read_table,
     span_text,
 )
-from dialer.csvio import open_table
 from dialer.errors import UsageError
+from dialer.lists.csvio import open_table
 
 
 def read(folder: Path, text: str) -> Read:

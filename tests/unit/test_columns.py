@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.columns import (
+from dialer.errors import UsageError
+from dialer.lists.columns import (
     OF_ENTRIES,
     Columns,
     Field,
@@ -15,8 +16,7 @@ from dialer.columns import (
     split_tags,
     unguarded,
 )
-from dialer.errors import UsageError
-from dialer.people import Fault, Person, Priority, RowFault
+from dialer.people.person import Fault, Person, Priority, RowFault
 
 PHONE = "+12025550123"
 
@@ -198,6 +198,34 @@ def test_any_row_is_a_person_or_a_fault(cells: list[str]) -> None:
     found = wide.read(cells, "US")
 
     assert isinstance(found, Person | Fault)
+
+
+@given(st.lists(st.text(st.sampled_from("'=+ aO"), max_size=6), min_size=1, max_size=4))
+def test_every_cell_is_stripped_and_loses_its_guard(cells: list[str]) -> None:
+    wide = match(["phone", *(f"c{at}" for at in range(len(cells)))], {})
+
+    found = wide.told([PHONE, *cells], "US")
+
+    assert isinstance(found, Told)
+    assert found.values == [PHONE, *(unguarded(cell.strip()) for cell in cells)]
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("Ann,,Lee", "Ann Lee"),
+        (",,Lee", "Lee"),
+        ("Ann,,", "Ann"),
+        ("Ann,Lee,", "Ann Lee"),  # a column called name often holds the last one
+        ("Ann,Ann Lee,", "Ann Lee"),
+        ("Ann,Dr Lee,Lee", "Dr Lee"),
+        (",,", ""),
+    ],
+)
+def test_a_name_is_put_together_from_what_is_told_of_it(row: str, name: str) -> None:
+    found = person("phone,first name,name,last name", f"{PHONE},{row}")
+
+    assert found.name == name
 
 
 def test_tags_are_split_at_their_marks_and_kept_once() -> None:

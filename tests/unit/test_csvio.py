@@ -7,23 +7,29 @@ import os
 import stat
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.csvio import (
-    DELIMITERS,
-    STDIN,
-    RejectedRows,
-    Table,
-    TableRow,
-    open_table,
-    rejected_path,
-)
 from dialer.errors import UsageError
-from dialer.people import Fault, RowFault
+from dialer.lists.csvio import (
+    DELIMITERS,
+    KEPT_CHARS,
+    MOST_CHARS,
+    MOST_COLUMNS,
+    MOST_LINES,
+    STDIN,
+    CsvTable,
+    ReadFault,
+    TableRow,
+    delimiter_named,
+    open_table,
+)
+from dialer.lists.rejected_rows import RejectedRows, rejected_path
+from dialer.people.person import Fault, RowFault
 
 cells = st.text(
     st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=8
@@ -36,7 +42,7 @@ def written(folder: Path, data: bytes) -> Path:
     return path
 
 
-def read(path: Path, encoding: str | None = None) -> tuple[Table, list[TableRow]]:
+def read(path: Path, encoding: str | None = None) -> tuple[CsvTable, list[TableRow]]:
     with open_table(path, encoding=encoding) as table:
         return table, list(table.rows())
 
@@ -207,7 +213,7 @@ def test_a_file_has_a_fingerprint_and_a_size(tmp_path: Path) -> None:
     with open_table(written(tmp_path, b"phone\n1\n")) as one:
         assert (one.size, len(one.digest)) == (8, 64)
         list(one.rows())
-        assert one.bytes_read == one.size
+        assert one.position == (one.size, 2)
     with open_table(written(tmp_path, b"phone\n2\n")) as other:
         assert other.digest != one.digest
 
@@ -340,3 +346,179 @@ def test_rejected_rows_go_beside_their_list(tmp_path: Path) -> None:
     assert rejected_path(path) == tmp_path / "people.rejected.csv"
     assert rejected_path(STDIN) == Path("stdin.rejected.csv")
     assert rejected_path(Path("/dev/fd/63")) == Path("63.rejected.csv")
+
+
+# -- places in the file ---------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.lists(cells, min_size=2, max_size=3), min_size=1, max_size=6),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be with mark"]),
+)
+def test_a_place_between_rows_is_where_the_next_one_begins(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[list[str]], end: str, encoding: str
+) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=end)
+    writer.writerows([["phone", "name", "note"], *lines])
+    codec = encoding.partition(" ")[0]
+    mark = codecs.BOM_UTF16_BE if " " in encoding else b""
+    data = mark + text.getvalue().encode(codec)
+    folder = tmp_path_factory.mktemp("csv")
+    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(codec, codec)
+
+    with open_table(written(folder, data), delimiter=",") as table:
+        found = []
+        for row in table.rows():
+            rest = data[table.position.offset :].decode(plain)
+            found.append((row, table.position.row, list(csv.reader(io.StringIO(rest, newline="")))))
+
+    kept = [line for line in lines if any(map(str.strip, line))]
+    for number, (row, behind, left) in enumerate(found):
+        assert behind == row.number
+        assert [line for line in left if any(map(str.strip, line))] == kept[number + 1 :]
+
+
+@given(st.binary(max_size=120), st.sampled_from([None, "utf-8", "cp1252", "shift_jis", "gb18030"]))
+def test_places_only_grow_and_end_with_the_file(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, encoding: str | None
+) -> None:
+    path = written(tmp_path_factory.mktemp("csv"), b"phone,name\n" + data)
+    try:
+        with open_table(path, encoding=encoding) as table:
+            places = [table.position.offset]
+            places += [table.position.offset for _ in table.rows()]
+            end = table.position.offset
+            size = table.size
+    except UsageError:
+        return
+
+    assert places == sorted(places)
+    assert end == size
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "iso2022_jp", "gb18030", "euc_jp", "utf-7"])
+def test_encodings_of_several_bytes_are_read_too(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, "phone,name\n1,山田\n2,表示\n".encode(encoding))
+
+    table, rows = read(path, encoding)
+
+    assert values(rows) == [["1", "山田"], ["2", "表示"]]
+    assert table.position.offset == table.size
+
+
+# -- lists that are none, nearly ------------------------------------------------------------------
+
+
+def test_a_line_without_an_end_costs_its_row_and_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    with path.open("wb") as file:
+        file.write(b"phone,name\n1,Ann\n2,")
+        for _ in range(100):
+            file.write(b"x" * (1 << 20))
+        file.write(b"\n3,Bob\n")
+    tracemalloc.start()
+    try:
+        with open_table(path) as table:
+            rows = list(table.rows())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [row.number for row in rows] == [2, 3, 4]
+    assert (rows[1].fault and rows[1].fault.reason) == ReadFault.ROW_TOO_LONG
+    assert values([rows[0], rows[2]]) == [["1", "Ann"], ["3", "Bob"]]
+    assert len(rows[1].cells[0]) == KEPT_CHARS
+    assert table.position.offset == table.size
+    assert most < 40 << 20
+
+
+def test_a_row_of_many_cells_or_lines_costs_itself(tmp_path: Path) -> None:
+    commas = b"2" + b"," * (MOST_CHARS + 5)
+    lines = b'3,"' + b"\n" * (MOST_LINES + 5) + b'"'
+    _, rows = read(written(tmp_path, b"phone,name\n1,a\n" + commas + b"\n" + lines + b"\n4,b\n"))
+
+    reasons = [row.fault.reason for row in rows if row.fault]
+    assert reasons[0] == ReadFault.ROW_TOO_LONG
+    assert set(reasons[1:]) == {RowFault.BAD_QUOTING}
+    assert values([rows[0], rows[-1]]) == [["1", "a"], ["4", "b"]]
+
+
+def test_a_bomb_of_quotes_goes_off_line_by_line(tmp_path: Path) -> None:
+    # Open at the end of each line, be it begun open or not: a row without an end.
+    bomb = 'a""","""\n' * 3_000
+    _, rows = read(written(tmp_path, f"phone,name\n1,Ann\n{bomb}".encode()))
+
+    assert values(rows[:1]) == [["1", "Ann"]]
+    assert {row.fault.reason for row in rows[1:] if row.fault} == {RowFault.BAD_QUOTING}
+    assert len(rows) == 3_001
+
+
+def test_a_list_has_so_many_columns_and_no_more(tmp_path: Path) -> None:
+    names = ",".join(["phone", *map(str, range(MOST_COLUMNS - 1))])
+
+    assert len(read(written(tmp_path, f"{names}\n1\n".encode()))[0].header) == MOST_COLUMNS
+    with pytest.raises(UsageError, match=r"has 1,001 columns; at most 1,000 are taken"):
+        read(written(tmp_path, f"{names},more\n1\n".encode()))
+
+
+def test_a_mark_in_the_middle_belongs_to_no_cell(tmp_path: Path) -> None:
+    _, rows = read(written(tmp_path, 'phone,name\n1,a\n\ufeffphone,name\n\ufeff"2",b\n'.encode()))
+
+    assert values(rows) == [["1", "a"], ["phone", "name"], ["2", "b"]]
+
+
+def test_ragged_rows_and_a_last_separator_are_left_as_they_are(tmp_path: Path) -> None:
+    table, rows = read(written(tmp_path, b"phone,name,\n1\n2,b,,\n3,c,d,e\n"))
+
+    assert table.header == ("phone", "name", "")
+    assert values(rows) == [["1"], ["2", "b", "", ""], ["3", "c", "d", "e"]]
+
+
+def test_a_separator_may_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path, b"sep=,\nphone^name\n1^a,b\n")
+    with open_table(path, delimiter=delimiter_named("^")) as table:
+        rows = list(table.rows())
+
+    assert (table.header, values(rows)) == (("phone", "name"), [["1", "a,b"]])
+    assert [delimiter_named(name) for name in ("tab", "Comma", "\\t", ";")] == [
+        "\t",
+        ",",
+        "\t",
+        ";",
+    ]
+    for name in ("", "ab", '"', "x", "\n"):
+        with pytest.raises(UsageError, match="not a separator"):
+            delimiter_named(name)
+
+
+# -- rejected rows, gone on with ------------------------------------------------------------------
+
+
+def test_rejected_rows_go_on_behind_what_is_true(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    with RejectedRows(path, ["phone"], ",") as rejected:
+        rejected.add(TableRow(2, ["ä"]), BAD_PHONE)
+        size = rejected.flush()
+        rejected.add(TableRow(3, ["y"]), BAD_PHONE)
+    whole = path.read_bytes()
+
+    with RejectedRows(path, ["phone"], ",") as rejected:
+        rejected.resume(size)
+        assert path.stat().st_size == size
+        rejected.add(TableRow(3, ["y"]), BAD_PHONE)
+        assert rejected.flush() == len(whole)
+
+    assert path.read_bytes() == whole
+    with RejectedRows(path, ["phone"], ",") as rejected:
+        rejected.resume(0)
+        assert rejected.path is None
+
+
+def test_a_rejected_row_is_written_down_up_to_a_length(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    with RejectedRows(path, ["phone"], ",") as rejected:
+        rejected.add(TableRow(2, ["x" * 20_000]), BAD_PHONE)
+
+    assert path.stat().st_size < 11_000

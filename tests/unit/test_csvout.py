@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.columns import Field, Told
-from dialer.csvio import RejectedRows, open_table
-from dialer.csvout import STDOUT, write_table, written
 from dialer.do_not_call_files import columns_of, write_entries
 from dialer.errors import UsageError
+from dialer.lists.columns import Field, Told
+from dialer.lists.csvio import open_table
+from dialer.lists.csvout import STDOUT, write_table, written
+from dialer.lists.rejected_rows import RejectedRows
 
 FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"
 texts = st.text(

@@ -5,6 +5,7 @@ nothing else.
 import io
 import json
 import logging
+import stat
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from errno import ENOSPC
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer import logs
+from dialer.errors import UnreachableError
 from tests.support.cli import ROOT
 
 PHONE = "+12025550143"
@@ -224,6 +227,127 @@ def test_the_last_words_of_a_process_hold_no_number(log_format: str, death: str)
 
     assert "ValueError" in done.stderr
     assert not shows_a_number(done.stderr + done.stdout)
+
+
+# -- secrets, and people ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://dialer:{}@db.example.com/dialer",
+        "Authorization: Basic {}",
+        "authorization=Bearer {}",
+        '{{"auth_token": "{}"}}',
+        "twilio_auth_token={}&x=1",
+        "password: {}",
+        "api-key={}",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden(logged: Callable[[], str], text: str) -> None:
+    structlog.get_logger().warning("library.said", text=text.format("Xa91kq0ZpB37"))
+
+    assert "Xa91kq0ZpB37" not in logged()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no valid token",
+        "https://dialer.example.com:8090/readyz",
+        "the token is not right",
+        "the secret of the key",
+    ],
+)
+def test_words_about_secrets_are_none(logged: Callable[[], str], text: str) -> None:
+    structlog.get_logger().warning("library.said", text=text)
+
+    assert text in logged()
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_the_secrets_of_the_settings_are_in_no_line(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = ('pa"ss wörd', "plainsecret")
+    logs.configure(log_format, "info", secrets=[*secrets, "a", ""])
+
+    for secret in secrets:
+        structlog.get_logger().error("job.failed", error=f"it says {secret} there")
+    try:
+        raise ValueError(f"no {secrets[1]}")
+    except ValueError:
+        structlog.get_logger().exception("health.unknown")
+
+    said = capsys.readouterr().err
+    assert [secret for secret in secrets if secret in said] == []
+    assert "health.unknown" in said
+    assert "ss w" not in said
+
+
+def test_what_is_known_of_a_person_is_left_out(logged: Callable[[], str]) -> None:
+    structlog.get_logger().info(
+        "call.odd", contact_name="Ann Example", email="ann@example.com", contact=88,
+        variables={"city": "Springfield"}, tags=["vip"], to=None,
+    )  # fmt: skip
+
+    text = logged()
+    assert [word for word in ("Ann", "ann@", "Springfield", "vip") if word in text] == []
+    assert "88" in text
+
+
+# -- the file --------------------------------------------------------------------------------------
+
+
+def test_a_file_gets_every_line_as_json_and_is_its_owners_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dialer.log"
+    logs.configure("text", "info", file=file, secrets=["plainsecret"])
+
+    structlog.get_logger().info("call.ended", to=PHONE, why="plainsecret")
+    structlog.get_logger().debug("call.ended")
+
+    (line,) = file.read_text().splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["to"], entry["why"]) == ("call.ended", "+1202***143", "***")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "call.ended" in capsys.readouterr().err
+
+
+def test_a_file_that_is_full_gives_way_to_a_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "dialer.log"
+    logs.configure("json", "info", file=file, file_mb=1)
+
+    for _ in range(7):
+        for _ in range(100):
+            structlog.get_logger().info("library.said", text="x" * 10_000)
+
+    files = sorted(tmp_path.iterdir())
+    assert [each.name for each in files] == [
+        "dialer.log", "dialer.log.1", "dialer.log.2", "dialer.log.3", "dialer.log.4",
+    ]  # fmt: skip
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    assert all(each.stat().st_size <= 1_000_000 for each in files)
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match="log file"):
+        logs.configure("json", "info", file=tmp_path / "nowhere" / "dialer.log")
+
+
+def test_a_file_whose_disk_is_full_keeps_nobody_from_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("json", "info", file=tmp_path / "dialer.log")
+
+    def refuse(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(logging.StreamHandler, "flush", refuse)
+    structlog.get_logger().info("call.ended")
+
+    assert json.loads(capsys.readouterr().err)["event"] == "call.ended"
 
 
 def test_a_command_keeps_its_data_clean(capsys: pytest.CaptureFixture[str]) -> None:

@@ -246,6 +246,7 @@ def test_countries_that_share_a_code_are_told_apart(phone: str, region: str) -> 
         "+2101234567",
         "+440000",
         "+13101234",
+        "+049301234567",
         "+1a",
         "+",
         "nonsense",
@@ -333,6 +334,24 @@ def test_outside_america_the_zones_are_the_librarys_unless_it_is_mended(phone: s
     if not phone.startswith(mended):
         theirs = set(time_zones_for_number(phonenumbers.parse(phone, None)))
         assert set(place_of(phone).zones) == theirs - {"Etc/Unknown"}
+
+
+@given(valid_numbers(), st.sampled_from([None, "Asia/Tokyo", "nowhere"]))
+def test_what_was_asked_before_changes_no_answer(phone: str, own: str | None) -> None:
+    before = place_of(phone, own)
+    for remembered in (places._by_own_zone, places._entry, places._at, places._in_america):
+        remembered.cache_clear()
+
+    assert place_of(phone, own) == before
+
+
+def test_no_more_is_remembered_than_a_table_or_a_bound_holds() -> None:
+    for number in range(30_000):
+        place_of(f"+5511{960_000_000 + number * 997}")
+        place_of("+12025550123", f"Nowhere/{number}")
+
+    assert places._entry.cache_info().currsize <= 10_000
+    assert places._by_own_zone.cache_info().currsize <= 4096
 
 
 @given(valid_numbers())

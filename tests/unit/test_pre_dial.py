@@ -66,7 +66,7 @@ def test_anything_else_is_refused_by_its_name(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         load(pre_dial_check=text)
 
-    assert refused.value.message.startswith("setting pre_dial_check (DIALER_PRE_DIAL_CHECK): not a")
+    assert refused.value.message.startswith("setting pre_dial_check (flag --pre-dial-check): not a")
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,9 @@ def test_anything_else_is_refused_by_its_name(text: str) -> None:
     ],
 )
 def test_what_may_be_a_secret_is_not_quoted(name: str, value: object) -> None:
+    flags: dict[str, Any] = {name: value}
     with pytest.raises(UsageError, match=name) as refused:
-        load(**{name: value})
+        load(**flags)
 
     assert "hunter2" not in f"{refused.value.message} {refused.value.next_step}"
 

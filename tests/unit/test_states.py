@@ -11,7 +11,7 @@ import pytest
 from dialer import intents
 from dialer.errors import IllegalTransitionError, WrongStateError
 from dialer.model import AgentKind, AmdMode, CarrierStatus, EventSource, FailReason, OnMachine
-from dialer.people import Priority
+from dialer.people.person import Priority
 from dialer.states import (
     ATTEMPT_TRANSITIONS,
     CAMPAIGN_TRANSITIONS,

@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_refused_with_a_hint(text: str, words: str) -> No
 
 
 def test_a_setting_given_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="max_retries is given twice"):
+    with pytest.raises(UsageError, match="retries is given twice"):
         read_changes(["max_retries=1", "retries=2"])
 
 

@@ -9,6 +9,7 @@ SELECT a.id
    AND a.state = 'intent'
    AND a.owner = :owner
    AND c.status = 'active'
+   AND (SELECT k.held_at FROM control k WHERE k.id = 1) IS NULL
    AND m.window_key = a.window_key
    AND coalesce(a.rule_set_id, 0) = coalesce((SELECT max(r.id) FROM rule_sets r), 0)
    AND NOT EXISTS (SELECT 1 FROM dnc d
@@ -37,8 +38,8 @@ UPDATE call_events SET folded_at = :now, verdict = :verdict
  WHERE attempt_id = :attempt_id AND news = :news AND folded_at IS NULL;
 
 -- name: load_attempts
-SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status, a.ringing_at,
-       a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
+SELECT a.id, a.phone, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status,
+       a.ringing_at, a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
        a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
        m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
        m.last_outcome, m.window_key, m.attempt_id AS member_attempt_id,
@@ -95,12 +96,23 @@ SELECT id, state, sid, phone, number_id, campaign_id, member_id, intent_at, chec
  ORDER BY check_at
  LIMIT :limit;
 
+-- name: queued_attempts
+-- No news of them, or none but that they wait at the carrier.
+SELECT a.id, a.sid
+  FROM attempts a
+ WHERE a.closed_at IS NULL AND a.state = 'placed' AND a.owner = :owner
+   AND NOT EXISTS (SELECT 1 FROM call_events e
+                    WHERE e.attempt_id = a.id AND coalesce(e.status, '') <> 'queued');
+
 -- name: placed_attempts
-SELECT a.id, a.sid, a.campaign_id, a.window_key,
+SELECT a.id, a.sid, a.campaign_id, a.window_key, c.status AS campaign_status,
+       coalesce(a.hang_up_at, c.hang_up_at,
+                (SELECT k.hang_up_at FROM control k WHERE k.id = 1)) AS hang_up_at,
        EXISTS (SELECT 1 FROM dnc d
                 WHERE d.phone = a.phone
                   AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id)) AS listed
   FROM attempts a
+  JOIN campaigns c ON c.id = a.campaign_id
  WHERE a.closed_at IS NULL AND a.state = 'placed' AND a.owner = :owner;
 
 -- name: known_sids
@@ -129,6 +141,26 @@ SELECT a.id, a.phone, a.state, a.outcome, a.detail, a.intent_at, a.answered_at, 
  WHERE (:campaign_id = 0 OR a.campaign_id = :campaign_id)
  ORDER BY a.id DESC
  LIMIT :limit;
+
+-- name: call_to_show^
+SELECT a.*, n.phone AS from_, ca.name AS campaign, m.contact_id, ct.name AS contact
+  FROM attempts a
+  JOIN numbers n ON n.id = a.number_id
+  JOIN campaigns ca ON ca.id = a.campaign_id
+  JOIN members m ON m.id = a.member_id
+  JOIN contacts ct ON ct.id = m.contact_id
+ WHERE a.id = :call OR a.sid = :call;
+
+-- name: news_of_call
+SELECT source, status, sequence, occurred_at, received_at, sip_code, error_code, answered_by,
+       duration_s, verdict
+  FROM call_events
+ WHERE attempt_id = :attempt_id
+ ORDER BY received_at, news;
+
+-- name: hang_up_call!
+UPDATE attempts SET hang_up_at = :now
+ WHERE id = :attempt_id AND closed_at IS NULL AND hang_up_at IS NULL;
 
 -- name: call_script^
 SELECT a.id, a.state, c.status AS campaign_status, c.amd, c.on_machine,

@@ -40,12 +40,19 @@ UPDATE campaigns
        revision = revision + 1,
        started_at = CASE WHEN :status = 'active' AND started_at IS NULL THEN :now ELSE started_at END,
        paused_at = CASE WHEN :status = 'paused' THEN :now END,
+       paused_by = CASE WHEN :status = 'paused' THEN :by END,
        pause_reason = :reason,
+       hang_up_at = CASE WHEN :status = 'paused' THEN CAST(:hang_up_at AS BIGINT) END,
        ended_at = CASE WHEN :status IN ('completed', 'cancelled') THEN :now END
  WHERE id = :campaign_id AND status = :was;
 
--- name: revision$
-SELECT revision FROM control WHERE id = 1;
+-- name: hang_up_campaign!
+UPDATE campaigns SET hang_up_at = :now
+ WHERE id = :campaign_id AND status = 'paused' AND hang_up_at IS NULL;
+
+-- name: revision^
+-- With the hold, so that whoever looks for commands sees it at once.
+SELECT revision, held_at, held_by, hold_reason FROM control WHERE id = 1;
 
 -- name: bump_revision!
 UPDATE control SET revision = revision + 1 WHERE id = 1;
@@ -96,12 +103,12 @@ SELECT c.*, g.kind AS agent_kind, s.body AS schedule_body
 SELECT name FROM campaigns ORDER BY id;
 
 -- name: add_campaign$
-INSERT INTO campaigns (name, status, agent_id, schedule_id, start_at, notes, strategy,
+INSERT INTO campaigns (name, status, agent_id, schedule_id, start_at, notes, labels, strategy,
                        spam_threshold, max_calls_per_day, stay_on_number, call_interval_ms,
                        max_concurrent, ring_timeout_s, amd, on_machine, max_retries,
                        retry_intervals_s, retry_rules, completion_timeout_s,
                        callee_calls_per_day, callee_calls_per_week, created_at)
-VALUES (:name, :status, :agent_id, :schedule_id, :start_at, :notes, :strategy,
+VALUES (:name, :status, :agent_id, :schedule_id, :start_at, :notes, :labels, :strategy,
         :spam_threshold, :max_calls_per_day, :stay_on_number, :call_interval_ms,
         :max_concurrent, :ring_timeout_s, :amd, :on_machine, :max_retries,
         :retry_intervals_s, :retry_rules, :completion_timeout_s,
@@ -119,7 +126,8 @@ UPDATE members
  WHERE campaign_id = :campaign_id AND state IN ('pending', 'retry');
 
 -- name: campaign_overview
-SELECT c.id, c.name, c.status, c.start_at, c.pause_reason, c.paused_at, c.ended_at, c.created_at,
+SELECT c.id, c.name, c.status, c.start_at, c.pause_reason, c.paused_at, c.paused_by, c.ended_at,
+       c.archived_at, c.created_at,
        s.name AS schedule, s.body AS schedule_body, g.name AS agent, g.kind AS agent_kind,
        (SELECT count(*) FROM campaign_numbers cn WHERE cn.campaign_id = c.id) AS numbers
   FROM campaigns c

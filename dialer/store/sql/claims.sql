@@ -1,6 +1,9 @@
--- name: account_lane$
+-- name: account_lane^
 -- Whoever holds this row may claim: caps are counted and taken by one claim at a time.
-SELECT next_slot_us FROM lanes WHERE name = 'account';
+SELECT l.next_slot_us, c.held_at, c.held_by, c.hold_reason
+  FROM lanes l
+  JOIN control c ON c.id = 1
+ WHERE l.name = 'account';
 
 -- name: move_account_lane!
 UPDATE lanes SET next_slot_us = :next_slot_us WHERE name = 'account';

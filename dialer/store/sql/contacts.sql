@@ -8,9 +8,10 @@ SELECT id, phone, name, email, zone, place, language, tags, variables
  WHERE phone IN (SELECT value FROM json_each(:phones));
 
 -- name: add_contacts*!
-INSERT INTO contacts (phone, name, email, zone, place, language, tags, variables, created_at,
-                      changed_at)
-VALUES (:phone, :name, :email, :zone, :place, :language, :tags, :variables, :now, :now);
+INSERT INTO contacts (phone, name, email, zone, place, language, tags, variables, import_id,
+                      created_at, changed_at)
+VALUES (:phone, :name, :email, :zone, :place, :language, :tags, :variables, :import_id,
+        :now, :now);
 
 -- name: update_contacts*!
 UPDATE contacts
@@ -25,9 +26,9 @@ SELECT c.id, c.phone, c.place, m.id AS member_id
  WHERE c.phone IN (SELECT value FROM json_each(:phones));
 
 -- name: add_members*!
-INSERT INTO members (campaign_id, contact_id, window_key, state, priority, next_at, created_at,
-                     changed_at)
-VALUES (:campaign_id, :contact_id, :window_key, :state, :priority, :now, :now, :now);
+INSERT INTO members (campaign_id, contact_id, window_key, state, priority, import_id, next_at,
+                     created_at, changed_at)
+VALUES (:campaign_id, :contact_id, :window_key, :state, :priority, :import_id, :now, :now, :now);
 
 -- name: move_members_to_place*!
 -- Where a contact may be has turned out to be somewhere else.

@@ -2,6 +2,9 @@
 INSERT INTO daemons (name, started_at, lease_until) VALUES (:name, :now, :lease_until)
 RETURNING id;
 
+-- name: describe_daemon!
+UPDATE daemons SET host = :host, pid = :pid, version = :version WHERE id = :id;
+
 -- name: end_other_daemons!
 UPDATE daemons SET ended_at = :now WHERE ended_at IS NULL AND id <> :id;
 
@@ -13,7 +16,7 @@ UPDATE daemons SET lease_until = :lease_until
  WHERE id = :id AND ended_at IS NULL AND lease_until >= :not_before;
 
 -- name: live_daemons
-SELECT id, name, started_at, lease_until FROM daemons
+SELECT id, name, started_at, lease_until, host, pid, version FROM daemons
  WHERE ended_at IS NULL AND lease_until >= :now
  ORDER BY id;
 

@@ -33,3 +33,21 @@ UPDATE numbers SET spam_score = :score, spam_source = :source, spam_scored_at = 
 -- Plans that daemons have read before are stale.
 UPDATE campaigns SET revision = revision + 1
  WHERE id IN (SELECT campaign_id FROM campaign_numbers WHERE number_id = :number_id);
+
+-- name: campaigns_of_number
+SELECT c.id, c.name, c.status, c.max_calls_per_day, c.spam_threshold, cn.weight, cn.last_used_at
+  FROM campaign_numbers cn
+  JOIN campaigns c ON c.id = cn.campaign_id
+ WHERE cn.number_id = :number_id
+ ORDER BY c.id;
+
+-- name: number_traces^
+SELECT (SELECT count(*) FROM attempts a WHERE a.number_id = :number_id) AS attempts,
+       (SELECT count(*) FROM attempts a
+         WHERE a.number_id = :number_id AND a.closed_at IS NULL) AS live;
+
+-- name: delete_number_days!
+DELETE FROM number_days WHERE number_id = :number_id;
+
+-- name: delete_number!
+DELETE FROM numbers WHERE id = :number_id;

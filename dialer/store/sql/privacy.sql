@@ -75,12 +75,24 @@ SELECT 'campaign_notes', id, 0, notes FROM campaigns WHERE notes LIKE :digits
 UNION ALL
 SELECT 'campaign_reason', id, 0, pause_reason FROM campaigns WHERE pause_reason LIKE :digits
 UNION ALL
+SELECT 'hold_reason', id, 0, hold_reason FROM control WHERE hold_reason LIKE :digits
+UNION ALL
+SELECT 'export_path', id, 0, path FROM exports WHERE path LIKE :digits
+UNION ALL
 SELECT 'campaign_wait', campaign_id, 0, detail FROM campaign_waits WHERE detail LIKE :digits
 UNION ALL
 SELECT 'import_column', import_id, row_number, column_name
   FROM import_rows WHERE column_name LIKE :digits
 UNION ALL
 SELECT 'import_mapping', id, 0, mapping FROM imports WHERE mapping LIKE :digits
+UNION ALL
+SELECT 'import_options', id, 0, options FROM imports WHERE options LIKE :digits
+UNION ALL
+SELECT 'import_report', id, 0, report_path FROM imports WHERE report_path LIKE :digits
+UNION ALL
+SELECT 'job_subject', id, 0, subject FROM jobs WHERE subject LIKE :digits
+UNION ALL
+SELECT 'job_message', id, 0, message FROM jobs WHERE message LIKE :digits
 UNION ALL
 SELECT 'calendar_labels', id, 0, body FROM holiday_calendars WHERE body LIKE :digits
 UNION ALL
@@ -90,6 +102,8 @@ SELECT 'rule_notes', id, 0, body FROM rule_sets WHERE body LIKE :digits;
 -- Texts that nobody changes for an operator: things are found by their names, and callees hear or
 -- reach what an agent says.
 SELECT 'campaign' AS kind, id AS id, 'name' AS part, name AS said FROM campaigns WHERE name LIKE :digits
+UNION ALL
+SELECT 'campaign', id, 'labels', labels FROM campaigns WHERE labels LIKE :digits
 UNION ALL
 SELECT 'agent', id, 'name', name FROM agents WHERE name LIKE :digits
 UNION ALL
@@ -151,6 +165,18 @@ UPDATE import_rows SET column_name = :mended
 -- name: mend_import_mapping*!
 UPDATE imports SET mapping = :mended WHERE id = :id AND mapping = :said;
 
+-- name: mend_import_options*!
+UPDATE imports SET options = :mended WHERE id = :id AND options = :said;
+
+-- name: mend_import_report*!
+UPDATE imports SET report_path = :mended WHERE id = :id AND report_path = :said;
+
+-- name: mend_job_subject*!
+UPDATE jobs SET subject = :mended WHERE id = :id AND subject = :said;
+
+-- name: mend_job_message*!
+UPDATE jobs SET message = :mended WHERE id = :id AND message = :said;
+
 -- name: mend_campaign_wait*!
 UPDATE campaign_waits SET detail = :mended WHERE campaign_id = :id AND detail = :said;
 
@@ -165,6 +191,12 @@ UPDATE campaigns SET notes = :mended WHERE id = :id AND notes = :said;
 
 -- name: mend_campaign_reason*!
 UPDATE campaigns SET pause_reason = :mended WHERE id = :id AND pause_reason = :said;
+
+-- name: mend_hold_reason*!
+UPDATE control SET hold_reason = :mended WHERE id = :id AND hold_reason = :said;
+
+-- name: mend_export_path*!
+UPDATE exports SET path = :mended WHERE id = :id AND path = :said;
 
 -- name: mend_attempt_detail*!
 UPDATE attempts SET detail = :mended WHERE id = :id AND detail = :said;

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("report_path", sa.Text, nullable=False, server_default=""),
         sa.Column("report_size", BIG, nullable=False, server_default="0"),  # bytes that are true
         sa.Column("undone_at", BIG),
+        sa.Column("elsewhere", BIG, nullable=False, server_default="0"),  # in another campaign too
     ):
         op.add_column("imports", column)
     # Who was brought in by which import, so that it can be undone and its calls be told apart.
@@ -70,11 +71,17 @@ def upgrade() -> None:
     )
     op.add_column("campaigns", sa.Column("archived_at", BIG))
     op.add_column("campaigns", sa.Column("paused_by", sa.Text))
+    op.add_column("campaigns", sa.Column("hang_up_at", BIG))  # its calls are ended while paused
     op.add_column("campaigns", sa.Column("labels", sa.Text, nullable=False, server_default="[]"))
     # The hold: nobody is called while it stands, whatever campaign they are in.
     op.add_column("control", sa.Column("held_at", BIG))
     op.add_column("control", sa.Column("held_by", sa.Text))
     op.add_column("control", sa.Column("hold_reason", sa.Text))
+    op.add_column("control", sa.Column("hang_up_at", BIG))  # while held all calls are ended
+    op.add_column("attempts", sa.Column("hang_up_at", BIG))  # this call alone is to be ended
+    # After a restore: since when the carrier's calls may be unknown, and when it was asked.
+    op.add_column("control", sa.Column("reconcile_since_at", BIG))
+    op.add_column("control", sa.Column("reconciled_at", BIG))
     op.add_column("daemons", sa.Column("version", sa.Text, nullable=False, server_default=""))
     op.add_column("daemons", sa.Column("pid", BIG))
     op.add_column("daemons", sa.Column("host", sa.Text, nullable=False, server_default=""))

@@ -7,6 +7,7 @@ SELECT a.id
    AND a.state = 'intent'
    AND a.owner = :owner
    AND c.status = 'active'
+   AND (SELECT k.held_at FROM control k WHERE k.id = 1) IS NULL
    AND m.window_key = a.window_key
    AND coalesce(a.rule_set_id, 0) = coalesce((SELECT max(r.id) FROM rule_sets r), 0)
    AND NOT EXISTS (SELECT 1 FROM dnc d
@@ -14,8 +15,8 @@ SELECT a.id
                       AND (d.campaign_id IS NULL OR d.campaign_id = a.campaign_id));
 
 -- name: load_attempts
-SELECT a.id, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status, a.ringing_at,
-       a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
+SELECT a.id, a.phone, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status,
+       a.ringing_at, a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
        a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
        m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
        m.last_outcome, m.window_key, m.attempt_id AS member_attempt_id,

@@ -1,5 +1,9 @@
--- name: account_lane$
-SELECT next_slot_us FROM lanes WHERE name = 'account' FOR UPDATE;
+-- name: account_lane^
+SELECT l.next_slot_us, c.held_at, c.held_by, c.hold_reason
+  FROM lanes l
+  JOIN control c ON c.id = 1
+ WHERE l.name = 'account'
+   FOR UPDATE OF l;
 
 -- name: claim_campaign^
 -- Held before its members, in the order in which a campaign's end takes them.

@@ -1,0 +1,78 @@
+"""`dialer calls show` and `hangup`: one call."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dialer.commands.calls_tail import call_json
+from dialer.commands.console import emit, iso, moment, say, table
+
+if TYPE_CHECKING:
+    from dialer.ports import Row, Tx
+
+Call = Annotated[str, typer.Argument(help="The call's id here, or the carrier's (CA…).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def show(ctx: typer.Context, call: Call, json_: Json = False) -> None:
+    """One call with all the news there was of it."""
+    from dialer import one_call
+    from dialer.commands.session import reading
+
+    row, news = reading(ctx, lambda tx, _: one_call.with_news(tx, call))
+    facts = call_json(row)
+    if json_:
+        told = [
+            {
+                "source": each["source"],
+                "status": each["status"],
+                "occurred_at": iso(each["occurred_at"]),
+                "received_at": iso(each["received_at"]),
+                "answered_by": each["answered_by"],
+                "sip_code": each["sip_code"],
+                "error_code": each["error_code"],
+                "verdict": each["verdict"],
+            }
+            for each in news
+        ]
+        emit({**facts, "news": told})
+        return
+    table(["what", "value"], [[key.replace("_", " "), value] for key, value in facts.items()])
+    if news:
+        typer.echo("")
+        table(
+            ["told at", "by", "status", "answered by", "codes"],
+            [
+                [
+                    moment(each["received_at"]),
+                    each["source"],
+                    each["status"],
+                    each["answered_by"],
+                    " ".join(str(c) for c in (each["sip_code"], each["error_code"]) if c),
+                ]
+                for each in news
+            ],
+        )
+    say(f"why then: dialer explain {row['contact_id']} --attempt {row['id']}")
+
+
+def hangup(
+    ctx: typer.Context,
+    call: Call,
+    json_: Json = False,
+) -> None:
+    """End a call that goes on; the daemon whose call it is does so at once."""
+    from dialer import one_call
+    from dialer.commands.session import writing
+
+    async def use_case(tx: "Tx", now: int) -> "tuple[Row, bool]":
+        row = await one_call.hang_up(tx, call, now)
+        return row, bool(await tx.rows("live_daemons", now=now))
+
+    row, served = writing(ctx, use_case)
+    if json_:
+        emit({"id": row["id"], "sid": row["sid"], "asked": True, "daemon": served})
+        return
+    say(f"call {row['id']} is to end")
+    if not served:
+        say("no daemon is running; it is ended when one is: dialer run")

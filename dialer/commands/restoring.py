@@ -1,0 +1,261 @@
+"""What `dialer db restore` and `dialer db reconcile` do."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from dialer.commands.console import confirm_typed, counted, emit, iso, moment, say, table
+
+if TYPE_CHECKING:
+    from dialer.erased import ErasedPhones
+    from dialer.hold import Hold
+    from dialer.ports import Clock, Database, Tx
+    from dialer.reconciling import Reconciled
+    from dialer.settings import Settings
+    from dialer.store.restore import Preparation, Restored
+
+_MS = 1000
+#: So many contacts are looked through at a time.
+_PAGE = 5000
+
+
+def restore(ctx: typer.Context, copy: Path, *, named: str | None, yes: bool, as_json: bool) -> None:
+    """Put *copy* in the place of the deployment's database, and hold everything."""
+    from dialer.commands.session import settings_of
+    from dialer.errors import UsageError, WrongStateError
+
+    settings = settings_of(ctx)
+    if settings.is_postgres:
+        raise WrongStateError(
+            "a PostgreSQL database is restored by PostgreSQL's own tool, pg_restore; hold"
+            " everything before and reconcile after",
+            next_step="see docs/how-to/backups.md",
+        )
+    name = Path(settings.database).name
+    if named is not None and named != name:
+        raise UsageError(f"--confirm {named}: the database is {name}")
+    done = asyncio.run(_restored(settings, copy, yes=yes or named is not None))
+    _tell(done, as_json=as_json)
+
+
+async def _restored(settings: "Settings", copy: Path, *, yes: bool) -> "Restored":
+    from dialer.clock import SystemClock
+    from dialer.commands.session import erased_phones, operator
+    from dialer.randomness import system_rng
+    from dialer.store.restore import Restored, prepared
+
+    clock, database = SystemClock(settings.scale), Path(settings.database)
+    async with prepared(database, copy, busy_timeout_s=settings.busy_timeout_s) as preparation:
+        _ask(preparation, clock.now(), yes=yes)
+        async with preparation.opened(system_rng(), operator(settings)) as fresh:
+            if preparation.carried is not None and preparation.carried.erased:
+                await _erase_again(fresh, clock, erased_phones(settings))
+            async with fresh.write() as tx:
+                taken_at = await preparation.hold(tx, clock.now())
+        replaced = preparation.put_in_place(_replaced(database, clock.now()))
+        return Restored(
+            database,
+            copy,
+            taken_at,
+            preparation.schema_before,
+            preparation.schema,
+            replaced,
+            preparation.carried if replaced else None,
+        )
+
+
+def _ask(preparation: "Preparation", now: int, *, yes: bool) -> None:
+    from dialer.store.restore import newest_fact
+
+    taken_at, name = newest_fact(preparation.file), preparation.database.name
+    say(
+        f"{preparation.copy} knows of nothing after {moment(taken_at)}, {_ago(now - taken_at)} ago:"
+        " what was brought in, changed or called since is not in it"
+    )
+    if not preparation.database.exists():
+        return
+    if preparation.carried is None:
+        say(
+            f"{name} cannot be read: requests not to be called that were made since are LOST, and"
+            " so are erasures; make them again before anybody is called"
+        )
+    confirm_typed(f"Put it in the place of {name}?", name, yes=yes, declined="nothing was changed")
+
+
+async def _erase_again(fresh: "Database", clock: "Clock", erased: "ErasedPhones") -> None:
+    """Erase those who were erased after the copy was taken, and are in it in clear."""
+    from dialer import do_not_call, erasure
+    from dialer.errors import WrongStateError
+
+    async def nothing_to_wipe(_pattern: object) -> erasure.Wiped:
+        return erasure.Wiped(compacted=True)  # the file is written and nobody has read it
+
+    for phone in await _erased_in_clear(fresh, erased):
+        try:
+            await erasure.erase(fresh, clock, phone, erased.key(), nothing_to_wipe)
+        except WrongStateError as error:  # it was being called when the copy was taken
+            async with fresh.write() as tx:
+                await do_not_call.add(tx, [phone], clock.now())
+            say(f"{error.message}; it is on the do-not-call list")
+            say(f"next:  when all is reconciled: dialer erase {phone}")
+
+
+async def _erased_in_clear(fresh: "Database", erased: "ErasedPhones") -> list[str]:
+    found, after = list[str](), 0
+    async with fresh.read() as tx:
+        while rows := await tx.rows("phones_after", after=after, limit=_PAGE):
+            found += sorted(await erased.among(tx, [row["phone"] for row in rows]))
+            after = rows[-1]["id"]
+    return found
+
+
+def _replaced(database: Path, now: int) -> Path:
+    from datetime import UTC, datetime
+
+    stamp = datetime.fromtimestamp(now / _MS, UTC).strftime("%Y%m%dT%H%M%SZ")
+    file = database.resolve()
+    return file.with_name(f"{file.name}.replaced-{stamp}")
+
+
+def _tell(done: "Restored", *, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {
+                "database": str(done.database),
+                "copy": str(done.copy),
+                "taken_at": iso(done.taken_at),
+                "schema_before": done.schema_before,
+                "schema": done.schema,
+                "replaced": None if done.replaced is None else str(done.replaced),
+                "carried": None if done.carried is None else asdict(done.carried),
+                "hold": True,
+            }
+        )
+    else:
+        say(f"{done.database} is what {done.copy} was")
+        if done.schema_before != done.schema:
+            say(f"its schema was {done.schema_before} and is {done.schema} now")
+    if done.carried is not None:
+        say(
+            f"carried over from the database that was replaced: {done.carried.dnc} do-not-call"
+            f" entries, {done.carried.dnc_history} events of their history,"
+            f" {done.carried.erased} erased numbers"
+        )
+    if done.replaced is not None:
+        say(f"that database is kept, with its own audit log: {done.replaced}")
+    say("everything is held: calls made since the copy was taken are not known here yet")
+    say("next:  dialer db reconcile, or start the daemon, which does it; then dialer resume --all")
+
+
+def _ago(ms: int) -> str:
+    hours, minutes = divmod(max(0, ms) // 60_000, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{counted(days, 'day')} and {counted(hours, 'hour')}"
+    return f"{counted(hours, 'hour')} and {counted(minutes, 'minute')}"
+
+
+# -- reconciling ----------------------------------------------------------------------------------
+
+
+def reconcile(ctx: typer.Context, since: str | None, *, skip: bool, as_json: bool) -> None:
+    """Take in what the carrier has done since; a running daemon is asked to do it."""
+    from dialer import clock, reconciling
+    from dialer.commands.parsing import instant
+    from dialer.commands.session import settings_of, writing
+
+    if skip:
+        writing(ctx, reconciling.give_up)
+        say("counted as reconciled, without asking the carrier; next:  dialer resume --all")
+        return
+    since_at = None if since is None else instant(since)
+
+    async def wanted(tx: "Tx", now: int) -> "tuple[Hold, bool]":
+        held = await reconciling.want(tx, now, since_at=since_at)
+        return held, bool(await tx.rows("live_daemons", now=now))
+
+    settings = settings_of(ctx)
+    held, alive = writing(ctx, wanted)
+    if alive and (settings.is_postgres or _daemon_runs(Path(settings.database))):
+        if as_json:
+            emit({"asked": True, "done": None})
+        say("the daemon that runs does it; the hold says when it is done: dialer campaign list")
+        return
+    done = clock.run(_reconciled(settings, held), settings.scale)
+    if as_json:
+        emit({"asked": False, "done": _as_data(done)})
+    else:
+        _show(done)
+    say("next:  dialer resume --all")
+
+
+def _daemon_runs(database: Path) -> bool:
+    from dialer.errors import WrongStateError
+    from dialer.store.exclusive import sole_daemon
+
+    try:
+        with sole_daemon(database):
+            return False
+    except WrongStateError:
+        return True
+
+
+async def _reconciled(settings: "Settings", held: "Hold") -> "Reconciled":
+    """Be a daemon that dials nobody, until everything is taken in."""
+    from dialer.app import build
+
+    async with build(settings) as app:
+        engine, reconciler = app.engine, app.reconciler
+        assert reconciler is not None, "a live daemon has one"
+        wait_s = (reconciler.begins_at(held) - engine.clock.now()) / _MS
+        if wait_s > 0:
+            say(f"the carrier is asked in {wait_s:.0f} s, when its list is complete")
+        await engine.lease.take_over(engine.times.first_look_s, engine.times.settled_s)
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(each())
+                for each in (engine.batcher.run, engine.lease.run, engine.reaper.run)
+            ]
+            done = await reconciler.reconcile(held)
+            await engine.batcher.settled()
+            for loop in loops:
+                loop.cancel()
+        await engine.lease.release()
+        return done
+
+
+def _as_data(done: "Reconciled") -> Mapping[str, Any]:
+    return {
+        "since": iso(done.since_at),
+        "listed": done.listed,
+        "recorded": len(done.recorded),
+        "shared": done.shared,
+        "strangers": [_call(call) for call in done.strangers],
+        "foreign": [_call(call) for call in done.foreign],
+    }
+
+
+def _call(call: Any) -> Mapping[str, Any]:
+    return {"sid": call.sid, "to": call.to, "from": call.from_, "at": iso(call.created_at)}
+
+
+def _show(done: "Reconciled") -> None:
+    say(done.words)
+    rows = [
+        [what, call.sid, call.to, call.from_, moment(call.created_at)]
+        for what, calls in (("nobody here", done.strangers), ("unknown number", done.foreign))
+        for call in calls
+    ]
+    if rows:
+        table(["left out", "call", "to", "from", "at"], rows)
+    if done.foreign:
+        say("numbers that were added after the copy was taken: add them, then reconcile again")
+    if done.shared:
+        say(
+            f"{counted(done.shared, 'call')} may have been those of several campaigns; the others"
+            " leave their callees alone for a day"
+        )

@@ -1,0 +1,1 @@
+"""What an export says and how it is written: records, columns and file formats."""

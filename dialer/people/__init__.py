@@ -1,0 +1,1 @@
+"""People: contacts, their memberships, and what operators do to both."""

@@ -1,0 +1,283 @@
+"""`dialer db restore`: all of it or nothing, and never as if nothing had happened."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialer.store import migrate
+from dialer.store.exclusive import sole_daemon
+from tests.support.cli import Cli, Done
+
+ANN, BOB, CAT = "+12025550101", "+12025550102", "+12025550103"
+OWN = "+12025550123"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
+    """A deployment with one campaign; a backup of it is copy.db."""
+    cli = Cli(tmp_path, {"DIALER_ACTOR": "ana"})
+    cli.database.write_bytes(sqlite_template)
+    cli.here("numbers", "add", OWN).ok()
+    cli.here("campaign", "create", "Renewals", "--number", OWN, "--say", "Hello").ok()
+    for phone in (ANN, BOB):
+        cli.here("contacts", "add", phone, "--campaign", "Renewals").ok()
+    cli.here("db", "backup", "copy.db").ok()
+    return cli
+
+
+def restore(cli: Cli, *words: str) -> Done:
+    return cli.here("db", "restore", "copy.db", *words)
+
+
+def restored(cli: Cli) -> dict[str, Any]:
+    told: dict[str, Any] = restore(cli, "--yes", "--json").ok().json
+    return told
+
+
+def ask(file: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        return database.execute(query).fetchall()
+
+
+def change(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(statement)
+
+
+def files(folder: Path) -> list[str]:
+    """The names of all files but locks."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".daemon"))
+
+
+def dump(file: Path) -> str:
+    """Everything a database says."""
+    with closing(sqlite3.connect(file)) as database:
+        return "\n".join(database.iterdump())
+
+
+# -- what it does ---------------------------------------------------------------------------------
+
+
+def test_the_backup_takes_the_place_and_what_was_there_is_kept(cli: Cli) -> None:
+    copy = (cli.folder / "copy.db").read_bytes()
+    cli.here("contacts", "add", CAT, "--campaign", "Renewals").ok()
+
+    told = restored(cli)
+
+    contacts = "SELECT phone FROM contacts ORDER BY id"
+    assert ask(cli.database, contacts) == [(ANN,), (BOB,)]
+    assert ask(Path(told["replaced"]), contacts) == [(ANN,), (BOB,), (CAT,)]
+    assert (cli.folder / "copy.db").read_bytes() == copy
+    assert (told["carried"], told["hold"]) == ({"dnc": 0, "dnc_history": 0, "erased": 0}, True)
+    assert Path(told["replaced"]).name.startswith("dialer.db.replaced-")
+    assert files(cli.folder) == ["copy.db", "dialer.db", Path(told["replaced"]).name]
+    cli.here("db", "check").ok()
+
+
+def test_everything_is_held_until_it_is_reconciled(cli: Cli) -> None:
+    newest = ask(cli.folder / "copy.db", "SELECT max(at) FROM audit_log")
+    restored(cli)
+
+    status = cli.here("campaign", "status", "Renewals", "--json").ok().json
+    refused = cli.here("resume", "--all", "--json")
+
+    assert status["hold"]["by"] == "ana"
+    assert status["hold"]["reason"].startswith("restored from copy.db")
+    assert ask(cli.database, "SELECT reconcile_since_at FROM control") == newest
+    assert (refused.code, refused.error["next"]) == (5, "dialer db reconcile")
+    actions = [each["action"] for each in cli.here("audit-log", "list", "--json").ok().json]
+    assert actions[:2] == ["db.restore", "dialing.hold"]
+    cli.here("audit-log", "verify").ok()
+
+
+def test_who_must_not_be_called_is_carried_over(cli: Cli) -> None:
+    cli.here("dnc", "add", BOB, "--campaign", "Renewals", "--note", "no").ok()
+    cli.here("db", "backup", "copy2.db").ok()
+    cli.here("dnc", "add", ANN).ok()
+    cli.here("dnc", "remove", BOB, "--campaign", "Renewals", "--yes").ok()
+    cli.here("campaign", "create", "Later", "--number", OWN, "--say", "Hello").ok()
+    cli.here("dnc", "add", CAT, "--campaign", "Later").ok()
+
+    told = cli.here("db", "restore", "copy2.db", "--yes", "--json").ok().json
+
+    listed = "SELECT phone, campaign_id FROM dnc ORDER BY phone"
+    # Of a campaign that is not there any more; and BOB's removal is safer forgotten.
+    assert ask(cli.database, listed) == [(ANN, None), (BOB, 1), (CAT, None)]
+    assert (told["carried"]["dnc"], told["carried"]["dnc_history"]) == (2, 2)
+    history = "SELECT phone, event FROM dnc_history ORDER BY id"
+    assert ask(cli.database, history) == [(BOB, "added"), (ANN, "added"), (CAT, "added")]
+
+
+def test_whoever_was_erased_since_is_erased_again(cli: Cli) -> None:
+    cli.here("erase", ANN, "--yes")  # which says that the backup has the number still
+
+    told = restored(cli)
+
+    assert told["carried"]["erased"] == 2  # the number and the mark of the key
+    assert ANN not in str(ask(cli.database, "SELECT * FROM contacts"))
+    assert ANN[1:].encode() not in cli.database.read_bytes()
+    assert ask(cli.database, "SELECT state, reason FROM members WHERE contact_id = 1") == [
+        ("failed", "do_not_call")
+    ]
+    assert cli.here("contacts", "add", ANN).code == 5
+
+
+def test_an_older_backup_is_brought_to_this_schema(cli: Cli) -> None:
+    old = cli.folder / "old.db"
+    asyncio.run(migrate.upgrade(str(old), to="0003"))
+
+    told = cli.here("db", "restore", "old.db", "--yes", "--json").ok().json
+
+    assert (told["schema_before"], told["schema"]) == ("0003", migrate.head())
+    assert cli.here("campaign", "list", "--json").ok().json == []
+    assert ask(old, "SELECT version_num FROM alembic_version") == [("0003",)]
+
+
+def test_a_database_that_is_gone_is_put_back(cli: Cli) -> None:
+    cli.database.unlink()
+
+    told = restored(cli)
+
+    assert (told["replaced"], told["carried"]) == (None, None)
+    assert len(ask(cli.database, "SELECT * FROM contacts")) == 2
+
+
+def test_a_damaged_one_is_kept_and_what_is_lost_is_said(cli: Cli) -> None:
+    cli.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    (cli.folder / "dialer.db-wal").write_bytes(b"its log")
+
+    done = restore(cli, "--yes").ok()
+
+    assert "requests not to be called that were made since are LOST" in done.err
+    (kept,) = cli.folder.glob("dialer.db.replaced-*Z")
+    assert kept.read_bytes().startswith(b"SQLite format 3\0\xff")
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"its log"
+    assert not (cli.folder / "dialer.db-wal").exists()
+    assert len(ask(cli.database, "SELECT * FROM contacts")) == 2
+
+
+# -- what it refuses, with nothing changed --------------------------------------------------------
+
+
+@contextmanager
+def unchanged(cli: Cli) -> Iterator[None]:
+    before = files(cli.folder), dump(cli.database)
+    yield
+    assert (files(cli.folder), dump(cli.database)) == before
+
+
+def test_nothing_is_done_without_a_word(cli: Cli) -> None:
+    with unchanged(cli):
+        asked, misnamed = restore(cli), restore(cli, "--confirm", "other.db")
+
+    assert (asked.code, misnamed.code) == (2, 2)
+    assert "knows of nothing after" in asked.err
+    assert "--confirm other.db: the database is dialer.db" in misnamed.err
+    restore(cli, "--confirm", "dialer.db").ok()
+
+
+def test_it_waits_for_no_daemon(cli: Cli) -> None:
+    with unchanged(cli), sole_daemon(cli.database):
+        done = restore(cli, "--yes", "--json")
+
+    assert (done.code, done.error["code"]) == (5, "wrong_state")
+    assert "another daemon" in done.error["message"]
+
+
+def test_nobody_else_may_have_it_open(cli: Cli) -> None:
+    with closing(sqlite3.connect(cli.database)) as somebody:
+        somebody.execute("SELECT count(*) FROM contacts").fetchall()
+        done = cli.set(busy_timeout_s="0.1").here("db", "restore", "copy.db", "--yes")
+
+    assert done.code != 0
+    assert "another program has" in done.err
+    assert len(ask(cli.database, "SELECT * FROM contacts")) == 2
+    assert [path.name for path in cli.folder.glob("*.replaced-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "why"),
+    [
+        (lambda copy: copy.unlink(), 3, "there is no file copy.db"),
+        (lambda copy: copy.write_text("not a database"), 1, "file is not a database"),
+        (lambda copy: change(copy, "DROP TABLE control"), 2, "no copy of a dialer's database"),
+        (
+            lambda copy: change(copy, "UPDATE alembic_version SET version_num = '9999'"),
+            1,
+            "schema 9999, which this release does not know",
+        ),
+        (
+            lambda copy: copy.write_bytes(copy.read_bytes()[:8192] + b"\xff" * 40_000),
+            1,
+            "copy",
+        ),
+    ],
+)
+def test_what_is_no_whole_backup_is_refused(cli: Cli, make: Any, code: int, why: str) -> None:
+    make(cli.folder / "copy.db")
+    with unchanged(cli):
+        done = restore(cli, "--yes")
+
+    assert done.code == code
+    assert why in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_database_itself_is_no_backup(cli: Cli) -> None:
+    done = cli.here("db", "restore", "dialer.db", "--yes")
+
+    assert (done.code, "is the database itself" in done.err) == (2, True)
+
+
+def test_a_copy_made_by_hand_with_its_log_is_whole(cli: Cli) -> None:
+    with closing(sqlite3.connect(cli.database, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("UPDATE contacts SET name = 'in the log'")
+        for side in ("", "-wal"):
+            shutil.copy(f"{cli.database}{side}", cli.folder / f"copy.db{side}")
+
+    restored(cli)
+
+    assert ask(cli.database, "SELECT DISTINCT name FROM contacts") == [("in the log",)]
+
+
+def test_reconciling_wants_a_hold_and_can_be_done_without(cli: Cli) -> None:
+    too_early = cli.here("db", "reconcile")
+    restored(cli)
+
+    unasked = cli.here("db", "reconcile", "--skip")
+    skipped = cli.here("db", "reconcile", "--skip", "--yes").ok()
+
+    assert (too_early.code, unasked.code) == (5, 2)
+    assert "dialer resume --all" in skipped.err
+    cli.here("resume", "--all").ok()
+
+
+def test_a_daemon_that_runs_is_asked_to_do_it(cli: Cli) -> None:
+    restored(cli)
+    change(
+        cli.database,
+        "INSERT INTO daemons (name, started_at, lease_until) VALUES ('one', 0, 9000000000000)",
+    )
+
+    with sole_daemon(cli.database):
+        done = cli.here("db", "reconcile", "--since", "2026-01-05T00:00:00Z", "--json").ok()
+
+    assert done.json == {"asked": True, "done": None}
+    assert ask(cli.database, "SELECT reconcile_since_at FROM control") == [(1_767_571_200_000,)]
+
+
+def test_an_erasure_names_the_nightly_backups_that_hold_the_number(cli: Cli) -> None:
+    backups = cli.folder / "backups"
+    backups.mkdir()
+    (cli.folder / "copy.db").rename(backups / "dialer.nightly-20260105T033000Z.db")
+
+    done = cli.here("erase", ANN, "--yes")
+
+    assert f"still holds it: {backups / 'dialer.nightly-20260105T033000Z.db'}" in done.err
