@@ -1,15 +1,14 @@
 """What the documentation says is so: pages follow from the code, and every command runs."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 
@@ -17,27 +16,16 @@ from dialer.clock import real_sleep
 from dialer.configuration import OTHER_VARIABLES
 from dialer.rehearsal import free_port
 from dialer.settings import Settings
+from tests.support import tutorial
 from tests.support.cli import ROOT, Cli
-
-Process: TypeAlias = "subprocess.Popen[str]"
+from tests.support.pages import blocks, environment, labels, terminal
 
 README: Final = (ROOT / "README.md").read_text()
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ACTIVATE: Final = ". .venv/bin/activate"
-BLOCK: Final = re.compile(r"(?:<!-- (?P<label>[^>]+) -->\n)?```sh\n(?P<text>.*?)```", re.DOTALL)
 #: The longest thing waited for is a call after `campaign start`, in real seconds.
 WITHIN_S: Final = 60.0
 POLL_S: Final = 0.05
-
-
-def block(label: str) -> str:
-    """The shell commands under a comment that names them."""
-    (text,) = [found["text"] for found in BLOCK.finditer(README) if found["label"] == label]
-    return text
-
-
-def unlabelled() -> list[str]:
-    return [found["text"] for found in BLOCK.finditer(README) if not found["label"]]
 
 
 # -- pages ----------------------------------------------------------------------------------------
@@ -93,20 +81,63 @@ def test_every_command_named_exists(tmp_path: Path) -> None:
     assert unknown == []
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(ROOT / link).resolve() for link in re.findall(r"\]\(([^)#\s]+)", README)}
+    decisions = ROOT / "docs" / "adr"
+
+    pages = {page for page in PAGES if page.parent != decisions and page.name != "README.md"}
+    assert pages - linked == set()
+
+
+def test_every_test_an_explanation_names_is_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "how-a-contact-is-dialed.md").read_text()
+    files = re.findall(r"\]\(\.\./\.\./(tests/[\w/]+\.py)\)", page)
+    tests = "".join((ROOT / file).read_text() for file in files)
+    named = re.findall(r"`(test_\w+)`", page)
+
+    assert len(named) > 10
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+# -- the recording --------------------------------------------------------------------------------
+
+
+def test_the_recording_is_one_and_names_no_machine() -> None:
+    header, *events = map(json.loads, (ROOT / "docs" / "tutorial.cast").read_text().splitlines())
+    times = [at_s for at_s, _, _ in events]
+    shown = "".join(text for _, _, text in events)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+
+    assert (header["version"], header["width"], header["height"]) == (2, 100, 30)
+    assert {kind for _, kind, _ in events} == {"o"}
+    assert all(0 <= after - before <= 2.001 for before, after in pairwise(times))
+    assert re.findall(r"(?<![\w.:/])/(?:\w+/)+\w*", plain) == []
+    assert re.findall(r"\w+@[\w.-]+", plain) == ["ann@desk"]
+    assert set(re.findall(r"([\w.-]+),? process \d+", plain)) == {"desk"}
+    assert "0 broken" in plain
+
+
+def test_the_recording_shows_the_tutorial_as_it_is() -> None:
+    events = (ROOT / "docs" / "tutorial.cast").read_text().splitlines()[1:]
+    shown = "".join(json.loads(line)[2] for line in events).replace("\r\n> ", "\n")
+
+    missing = [each.line for each in tutorial.operator() if each.line not in shown]
+    assert missing == [], "record it anew: python -m docs.record"
+
+
 # -- the commands of the README -------------------------------------------------------------------
 
 
 def test_no_command_of_the_readme_is_left_out() -> None:
-    labels = [found["label"] for found in BLOCK.finditer(README) if found["label"]]
-    make, account = unlabelled()
+    make, account = blocks(README, None)
 
-    assert labels == ["terminal 1", "terminal 2", "terminal 3"]
+    assert list(filter(None, labels(README))) == ["terminal 1", "terminal 2", "terminal 3"]
     assert all(line.startswith("make ") for line in make.splitlines())  # judged above
     assert "DIALER_TWILIO_ACCOUNT_SID=AC…" in account  # judged below: it wants a real account
 
 
 def test_what_the_readme_says_about_an_account_can_be_said(tmp_path: Path) -> None:
-    _, account = unlabelled()
+    _, account = blocks(README, None)
     for line in account.splitlines():
         program, *words = shlex.split(line)
         if program == "export":
@@ -124,8 +155,8 @@ def test_the_campaign_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
     carrier_port, port = str(free_port()), str(free_port())
 
     def script(label: str) -> str:
-        text = block(label).replace("8091", carrier_port).replace("8090", port)
-        first, *commands = text.splitlines()
+        (text,) = blocks(README, label)
+        first, *commands = text.replace("8091", carrier_port).replace("8090", port).splitlines()
         assert first == ACTIVATE
         return "\n".join(commands)
 
@@ -153,29 +184,6 @@ def test_the_campaign_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
         assert "Renewals\tactive" in done.stdout
         wait_for_calls(tmp_path / "truth.jsonl", 3)
         assert (carrier.poll(), daemon.poll()) == (None, None)
-
-
-@contextmanager
-def terminal(commands: str, folder: Path, **variables: str) -> Iterator[Process]:
-    """A terminal whose last command stays."""
-    *before, last = commands.splitlines()
-    process = subprocess.Popen(
-        ["sh", "-e", "-c", "\n".join([*before, f"exec {last}"])],
-        cwd=folder,
-        env=environment() | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        yield process
-        process.kill()
-
-
-def environment() -> dict[str, str]:
-    """What a terminal has once the virtualenv is active."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIALER_")}
-    return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def wait_for_calls(truth: Path, calls: int) -> None:

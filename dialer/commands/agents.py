@@ -20,7 +20,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
     epilog="Example: dialer agents add Reminder --say 'Hello {{name}}, see you at ten.'"
 )
 def add(
-    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A name no other agent has.")],
     say_text: Annotated[
         str | None, typer.Option("--say", help="Speak this text; {{name}} is filled in.")
@@ -64,7 +63,7 @@ def add(
     async def use_case(tx: Tx, now: int) -> int:
         return await use_cases.add(tx, name, agent, now)
 
-    agent_id = writing(ctx, use_case)
+    agent_id = writing(use_case)
     if json_:
         emit({"id": agent_id, "name": name, "kind": agent.kind})
         return
@@ -73,7 +72,7 @@ def add(
 
 
 @agents.command("list", epilog="Example: dialer agents list --json")
-def list_(ctx: typer.Context, json_: Json = False) -> None:
+def list_(json_: Json = False) -> None:
     """All agents."""
     from dialer import agents as use_cases
     from dialer.commands.session import reading
@@ -82,7 +81,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
         return await use_cases.listed(tx)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit(
             [
@@ -106,7 +105,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
 
 
 @agents.command(epilog="Example: dialer agents show Reminder")
-def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def show(name: Name, json_: Json = False) -> None:
     """One agent with its options; secrets only say that they are set."""
     from dialer import agents as use_cases
     from dialer.commands.session import reading
@@ -117,7 +116,7 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
         users = await tx.rows("agent_users", agent_id=row["id"])
         return row, [each["name"] for each in users]
 
-    row, users = reading(ctx, use_case)
+    row, users = reading(use_case)
     facts = {
         "id": row["id"],
         "name": row["name"],
@@ -137,7 +136,6 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 @agents.command(epilog="Example: dialer agents edit Reminder --say 'See you at eleven.'")
 def edit(
-    ctx: typer.Context,
     name: Name,
     say_text: Annotated[str | None, typer.Option("--say", help="Speak this text.")] = None,
     stream: Annotated[str | None, typer.Option(help="Websocket with the call's audio.")] = None,
@@ -177,7 +175,7 @@ def edit(
         validate_agent(agent)
         return await use_cases.edit(tx, name, agent, now, rename=rename)
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     if json_:
         emit({"id": row["id"], "name": row["name"], "kind": row["kind"], "target": row["target"]})
     else:
@@ -186,7 +184,6 @@ def edit(
 
 @agents.command(epilog="Example: dialer agents remove Reminder --yes")
 def remove(
-    ctx: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: Json = False,
@@ -196,9 +193,9 @@ def remove(
     from dialer.commands.console import confirm
     from dialer.commands.session import reading, writing
 
-    row = reading(ctx, lambda tx, _: use_cases.find(tx, name))
+    row = reading(lambda tx, _: use_cases.find(tx, name))
     confirm(f"Remove agent {row['name']!r}?", yes=yes)
-    gone = writing(ctx, lambda tx, now: use_cases.remove(tx, name, now))
+    gone = writing(lambda tx, now: use_cases.remove(tx, name, now))
     if json_:
         emit({"id": gone["id"], "name": gone["name"]})
     else:

@@ -19,7 +19,6 @@ SHOWN: Final = 5
 
 
 def audit(
-    ctx: typer.Context,
     truth: Annotated[
         Path | None, typer.Option(help="A carrier simulator's record, in place of Twilio's list.")
     ] = None,
@@ -57,7 +56,7 @@ def audit(
 
     if truth is not None and (since or until):
         raise UsageError("--truth is judged as a whole; leave --since and --until out")
-    settings = settings_of(ctx, calls_per_second=calls_per_second)
+    settings = settings_of(calls_per_second=calls_per_second)
     since_at, until_at = instant(since) if since else None, instant(until) if until else None
     if truth is not None:
         gathered = asyncio.run(auditing.from_truth(settings, truth, final=final))

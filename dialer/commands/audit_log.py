@@ -25,7 +25,6 @@ SHOWN: Final = 80
 
 @app.command("list", epilog="Example: dialer audit-log list --action campaign --subject Renewals")
 def list_(
-    ctx: typer.Context,
     since: Annotated[str | None, typer.Option(help="From this time on, ISO 8601.")] = None,
     actor: Annotated[str, typer.Option(help="By whom: ann@desk1, daemon, callee.")] = "",
     action: Annotated[str, typer.Option(help="As in campaign.start, or campaign for all.")] = "",
@@ -46,7 +45,7 @@ def list_(
         )
         return [*entries]
 
-    entries = reading(ctx, use_case)
+    entries = reading(use_case)
     if json_:
         emit([_entry_json(each) for each in entries])
         return
@@ -65,7 +64,6 @@ def list_(
 
 @app.command(epilog="Example: dialer audit-log show 12")
 def show(
-    ctx: typer.Context,
     entry_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**62, help="Its id.")],
     json_: Json = False,
 ) -> None:
@@ -76,7 +74,7 @@ def show(
     async def use_case(tx: "Tx", _now: int) -> "Entry":
         return await audit_log.find(tx, entry_id)
 
-    entry = reading(ctx, use_case)
+    entry = reading(use_case)
     if json_:
         emit(_entry_json(entry))
         return
@@ -86,7 +84,6 @@ def show(
 
 @app.command(epilog="Example: dialer audit-log verify --expect $(cat head.txt)")
 def verify(
-    ctx: typer.Context,
     expect: Annotated[
         str | None, typer.Option(help="A head noted down earlier: it must be part of the chain.")
     ] = None,
@@ -111,7 +108,7 @@ def verify(
     async def use_case(tx: "Tx", _now: int) -> "Verdict":
         return await audit_log.verify(tx, wanted)
 
-    verdict = reading(ctx, use_case)
+    verdict = reading(use_case)
     if json_:
         emit(_verdict_json(verdict))
     else:
@@ -122,7 +119,6 @@ def verify(
 
 @app.command(epilog="Example: dialer audit-log export audit-log.jsonl")
 def export(
-    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The file to write; - is standard output.")] = Path(
         "-"
     ),
@@ -137,7 +133,7 @@ def export(
             async with desk.database.read() as tx:
                 return await _write(tx, lines)
 
-        count = working(ctx, use_case, create=False)
+        count = working(use_case, create=False)
     say(_entries(count) + (f" in {file}" if file != STDOUT else ""))
 
 

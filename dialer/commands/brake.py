@@ -18,7 +18,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def pause(
-    ctx: typer.Context,
     names: Names = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Hold everything: nobody is called, in any campaign.")
@@ -45,13 +44,12 @@ def pause(
         ]
 
     if everything:
-        _tell_hold(writing(ctx, held), in_json=json_)
+        _tell_hold(writing(held), in_json=json_)
     else:
-        _tell_campaigns(writing(ctx, paused), in_json=json_)
+        _tell_campaigns(writing(paused), in_json=json_)
 
 
 def resume(
-    ctx: typer.Context,
     names: Names = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Release the hold; campaigns go on as they were.")
@@ -72,9 +70,9 @@ def resume(
         return [await campaigns.move(tx, name, CampaignEvent.RESUME, now) for name in names or ()]
 
     if not everything:
-        _tell_campaigns(writing(ctx, resumed), in_json=json_)
+        _tell_campaigns(writing(resumed), in_json=json_)
         return
-    was = writing(ctx, released)
+    was = writing(released)
     if json_:
         emit({"hold": None, "was": as_json(was)})
     else:

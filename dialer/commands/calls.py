@@ -21,7 +21,6 @@ def _calls() -> None:
 
 @app.command("list", epilog="Example: dialer calls list --campaign Renewals --limit 100 --json")
 def list_(
-    ctx: typer.Context,
     campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 25,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -35,7 +34,7 @@ def list_(
         campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else 0
         return await tx.rows("list_calls", campaign_id=campaign_id, limit=limit)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit([call_json(row) for row in rows])
         return

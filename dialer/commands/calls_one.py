@@ -14,12 +14,12 @@ Call = Annotated[str, typer.Argument(help="The call's id here, or the carrier's 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def show(ctx: typer.Context, call: Call, json_: Json = False) -> None:
+def show(call: Call, json_: Json = False) -> None:
     """One call with all the news there was of it."""
     from dialer import one_call
     from dialer.commands.session import reading
 
-    row, news = reading(ctx, lambda tx, _: one_call.with_news(tx, call))
+    row, news = reading(lambda tx, _: one_call.with_news(tx, call))
     facts = call_json(row)
     if json_:
         told = [
@@ -57,7 +57,6 @@ def show(ctx: typer.Context, call: Call, json_: Json = False) -> None:
 
 
 def hangup(
-    ctx: typer.Context,
     call: Call,
     json_: Json = False,
 ) -> None:
@@ -69,7 +68,7 @@ def hangup(
         row = await one_call.hang_up(tx, call, now)
         return row, bool(await tx.rows("live_daemons", now=now))
 
-    row, served = writing(ctx, use_case)
+    row, served = writing(use_case)
     if json_:
         emit({"id": row["id"], "sid": row["sid"], "asked": True, "daemon": served})
         return

@@ -19,7 +19,6 @@ SEEN: Final = 500
 
 
 def tail(
-    ctx: typer.Context,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on: a line as a call begins, and as it ends.")
     ] = False,
@@ -35,7 +34,7 @@ def tail(
     async def use_case(desk: "Desk") -> None:
         await _follow(desk, campaign, lines, follow=follow, in_json=json_)
 
-    working(ctx, use_case, create=False)
+    working(use_case, create=False)
 
 
 async def _follow(

@@ -39,7 +39,6 @@ app.add_typer(campaign_edit.settings, name="settings")
     " dialer campaign check Renewals --zones-unknown zones.csv"
 )
 def check(
-    ctx: typer.Context,
     name: Name,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 7 when there are warnings.")
@@ -61,7 +60,6 @@ def check(
     Exit 0, with warnings too; 5 when nobody could be called. Nothing is changed.
     """
     preflight.check(
-        ctx,
         name,
         strict=strict,
         days=days,
@@ -73,7 +71,6 @@ def check(
 
 @app.command(epilog="Example: dialer campaign start Renewals")
 def start(
-    ctx: typer.Context,
     name: Name,
     strict: Annotated[
         bool, typer.Option("--strict", help="Do not start when the check has warnings.")
@@ -90,12 +87,11 @@ def start(
         async with desk.database.write() as tx:
             return await campaigns.move(tx, name, CampaignEvent.START, desk.clock.now())
 
-    _moved(working(ctx, use_case), as_json=json_)
+    _moved(working(use_case), as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign pause Renewals --reason 'script is wrong'")
 def pause(
-    ctx: typer.Context,
     name: Name,
     reason: Annotated[str | None, typer.Option(help="Why; shown wherever the campaign is.")] = None,
     hang_up: Annotated[
@@ -111,25 +107,24 @@ def pause(
     async def use_case(tx: Tx, now: int) -> Row:
         return await campaigns.pause(tx, name, now, reason=reason, hang_up=hang_up)
 
-    _moved(writing(ctx, use_case), as_json=json_)
+    _moved(writing(use_case), as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign resume Renewals")
-def resume(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def resume(name: Name, json_: Json = False) -> None:
     """Go on where the campaign was paused."""
-    _move(ctx, name, CampaignEvent.RESUME, as_json=json_)
+    _move(name, CampaignEvent.RESUME, as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign complete Renewals --yes")
-def complete(ctx: typer.Context, name: Name, yes: Yes = False, json_: Json = False) -> None:
+def complete(name: Name, yes: Yes = False, json_: Json = False) -> None:
     """End a campaign by hand: who was not reached yet will not be called."""
     confirm(f"End campaign {name!r}? Contacts that wait for a call will not be called.", yes=yes)
-    _move(ctx, name, CampaignEvent.COMPLETE, as_json=json_)
+    _move(name, CampaignEvent.COMPLETE, as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign cancel Renewals --confirm Renewals")
 def cancel(
-    ctx: typer.Context,
     name: Name,
     confirm_: Annotated[
         str | None,
@@ -142,14 +137,14 @@ def cancel(
     from dialer import campaigns
     from dialer.commands.session import reading
 
-    row = reading(ctx, lambda tx, _: campaigns.find(tx, name))
+    row = reading(lambda tx, _: campaigns.find(tx, name))
     confirm_typed(
         f"Cancel campaign {row['name']!r} for good? It can never be started again.",
         row["name"],
         yes=yes or confirm_ == row["name"],
         declined="nothing was cancelled",
     )
-    _move(ctx, row["name"], CampaignEvent.CANCEL, as_json=json_)
+    _move(row["name"], CampaignEvent.CANCEL, as_json=json_)
 
 
 app.command("watch", epilog=watch.WATCH_EXAMPLES)(watch.watch)
@@ -160,7 +155,7 @@ app.command("list", epilog=campaign_list.EXAMPLE)(campaign_list.list_)
 
 
 @app.command(epilog="Example: dialer campaign status Renewals --json")
-def status(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def status(name: Name, json_: Json = False) -> None:
     """Where a campaign stands, and why the rest is not being dialed."""
     from dialer import overview
     from dialer.commands.session import reading
@@ -170,7 +165,7 @@ def status(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     async def use_case(tx: Tx, now: int) -> overview.CampaignStatusReport:
         return await overview.status(tx, name, now, public_holidays)
 
-    report = reading(ctx, use_case)
+    report = reading(use_case)
     if json_:
         emit(_status_json(report))
     else:
@@ -178,7 +173,6 @@ def status(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 
 def _move(
-    ctx: typer.Context,
     name: str,
     event: CampaignEvent,
     *,
@@ -191,7 +185,7 @@ def _move(
     async def use_case(tx: Tx, now: int) -> Row:
         return await campaigns.move(tx, name, event, now)
 
-    _moved(writing(ctx, use_case), as_json=as_json)
+    _moved(writing(use_case), as_json=as_json)
 
 
 def _moved(row: Mapping[str, Any], *, as_json: bool) -> None:

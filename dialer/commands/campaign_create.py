@@ -17,7 +17,6 @@ EXAMPLES = (
 
 
 def create(
-    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A name no other campaign has.")],
     number: Annotated[
         list[str] | None,
@@ -131,12 +130,12 @@ def create(
     if agent is not None or say_text is not None:  # in place of whoever talks in the file
         texts = {key: text for key, text in texts.items() if key not in ("agent", "say")}
     texts |= {key: str(value) for key, value in given.items() if value is not None}
-    texts = _asked(ctx, texts | {"name": name})
+    texts = _asked(texts | {"name": name})
 
     async def use_case(tx: "Tx", now: int) -> "Row":
         return await _make(tx, texts, now)
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     if json_:
         emit({"id": row["id"], "name": row["name"], "status": row["status"]})
         return
@@ -159,7 +158,7 @@ async def _make(tx: "Tx", texts: dict[str, str], now: int) -> "Row":
     return await campaigns.find(tx, new.name)
 
 
-def _asked(ctx: typer.Context, texts: dict[str, str]) -> dict[str, str]:
+def _asked(texts: dict[str, str]) -> dict[str, str]:
     """*texts* with the answers of whoever sits there to what is missing; as they are elsewhere."""
     from dialer import numbers
     from dialer.commands.session import reading
@@ -171,7 +170,7 @@ def _asked(ctx: typer.Context, texts: dict[str, str]) -> dict[str, str]:
         return texts
     answers = {}
     if "numbers" in missing:
-        known = reading(ctx, numbers.reports)
+        known = reading(numbers.reports)
         for each in known:
             say(f"  {each.row['phone']}  {each.row['name']}")
         default = known[0].row["phone"] if known else None

@@ -28,7 +28,7 @@ Preview = Annotated[
 ]
 
 
-def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def show(name: Name, json_: Json = False) -> None:
     """Every setting of a campaign, and what hangs on it."""
     from dialer import campaign_edits
     from dialer.commands.session import reading
@@ -37,7 +37,7 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
         row, traces = await campaign_edits.traces(tx, name)
         return row, traces, await _described(tx, await campaign_edits.settings_of(tx, row))
 
-    row, traces, texts = reading(ctx, use_case)
+    row, traces, texts = reading(use_case)
     facts = {
         "id": row["id"],
         "status": row["status"],
@@ -55,7 +55,6 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 
 def edit(
-    ctx: typer.Context,
     name: Name,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="SETTING=VALUE; repeat for more.")
@@ -82,12 +81,11 @@ def edit(
                 "there is nothing to change: no --set and no --file",
                 next_step=f"dialer campaign edit {name!r} --set call_interval=5s",
             )
-        texts = _from_editor(ctx, name)
-    _change(ctx, name, texts, preview=preview, as_json=json_)
+        texts = _from_editor(name)
+    _change(name, texts, preview=preview, as_json=json_)
 
 
 def clone(
-    ctx: typer.Context,
     name: Name,
     new_name: Annotated[
         str | None, typer.Argument(help="Its name; else NAME (2).", show_default=False)
@@ -111,7 +109,7 @@ def clone(
     async def use_case(tx: "Tx", now: int) -> tuple["Row", int]:
         return await campaign_edits.clone(tx, name, new_name, wanted, now)
 
-    row, members = writing(ctx, use_case)
+    row, members = writing(use_case)
     if json_:
         emit({"id": row["id"], "name": row["name"], "status": row["status"], "members": members})
         return
@@ -123,25 +121,24 @@ def clone(
     )
 
 
-def archive(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def archive(name: Name, json_: Json = False) -> None:
     """Take a campaign that is over, or was never started, out of the lists; nothing is lost."""
     from dialer import campaign_edits
 
-    row = _changed_row(ctx, lambda tx, now: campaign_edits.archive(tx, name, now), as_json=json_)
+    row = _changed_row(lambda tx, now: campaign_edits.archive(tx, name, now), as_json=json_)
     say(f"campaign {row['name']!r} is archived")
     say("next:  dialer campaign list --archived")
 
 
-def restore(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def restore(name: Name, json_: Json = False) -> None:
     """Put an archived campaign back into the lists."""
     from dialer import campaign_edits
 
-    row = _changed_row(ctx, lambda tx, now: campaign_edits.restore(tx, name, now), as_json=json_)
+    row = _changed_row(lambda tx, now: campaign_edits.restore(tx, name, now), as_json=json_)
     say(f"campaign {row['name']!r} is in the lists")
 
 
 def delete(
-    ctx: typer.Context,
     name: Name,
     confirm: Annotated[
         str | None,
@@ -154,14 +151,14 @@ def delete(
     from dialer import campaign_edits
     from dialer.commands.session import reading, writing
 
-    row, found = reading(ctx, lambda tx, _: campaign_edits.traces(tx, name))
+    row, found = reading(lambda tx, _: campaign_edits.traces(tx, name))
     confirm_typed(
         f"Delete campaign {row['name']!r} with {found.members:,} memberships?",
         row["name"],
         yes=yes or confirm == row["name"],
         declined="nothing was deleted",
     )
-    gone = writing(ctx, lambda tx, now: campaign_edits.delete(tx, row["name"], now))
+    gone = writing(lambda tx, now: campaign_edits.delete(tx, row["name"], now))
     if json_:
         emit({"id": row["id"], "name": row["name"], "members": gone.members})
     else:
@@ -169,7 +166,6 @@ def delete(
 
 
 def export_config(
-    ctx: typer.Context,
     name: Name,
     path: Annotated[Path | None, typer.Argument(help="File to write; else stdout.")] = None,
 ) -> None:
@@ -182,7 +178,7 @@ def export_config(
     async def use_case(tx: "Tx", _: int) -> dict[str, str]:
         return await _texts_of(tx, await campaigns.find(tx, name))
 
-    text = campaign_file.to_toml(reading(ctx, use_case))
+    text = campaign_file.to_toml(reading(use_case))
     if path is None:
         typer.echo(text)
         return
@@ -199,7 +195,6 @@ def export_config(
 
 @settings.command(epilog="Example: dialer campaign settings get Renewals call_interval")
 def get(
-    ctx: typer.Context,
     name: Name,
     setting: Annotated[str | None, typer.Argument(help="One of them; else all.")] = None,
     json_: Json = False,
@@ -214,7 +209,7 @@ def get(
     async def use_case(tx: "Tx", _: int) -> dict[str, str]:
         return await _texts_of(tx, await campaigns.find(tx, name))
 
-    texts = reading(ctx, use_case)
+    texts = reading(use_case)
     if wanted:
         texts = {wanted: texts.get(wanted, "")}
     if json_:
@@ -228,19 +223,17 @@ def get(
 
 @settings.command("set", epilog="Example: dialer campaign settings set Renewals call_interval=5s")
 def set_settings(
-    ctx: typer.Context,
     name: Name,
     assignments: Annotated[list[str], typer.Argument(help="SETTING=VALUE, one or more.")],
     preview: Preview = False,
     json_: Json = False,
 ) -> None:
     """Set one or more; a running campaign goes by them from the next call on."""
-    _change(ctx, name, _assignments(assignments), preview=preview, as_json=json_)
+    _change(name, _assignments(assignments), preview=preview, as_json=json_)
 
 
 @settings.command(epilog="Example: dialer campaign settings reset Renewals call_interval")
 def reset(
-    ctx: typer.Context,
     name: Name,
     names: Annotated[list[str], typer.Argument(help="Settings to take back to their defaults.")],
     preview: Preview = False,
@@ -255,12 +248,11 @@ def reset(
     for each in wanted:
         if each not in SETTINGS or each == "name":
             raise UsageError(f"{each} has no default; set it: dialer campaign settings set")
-    _change(ctx, name, {each: defaults[each] for each in wanted}, preview=preview, as_json=json_)
+    _change(name, {each: defaults[each] for each in wanted}, preview=preview, as_json=json_)
 
 
 @settings.command(epilog="Example: dialer campaign settings diff Renewals --against Survey")
 def diff(
-    ctx: typer.Context,
     name: Name,
     against: Annotated[
         str | None, typer.Option(help="Another campaign; else the defaults.")
@@ -277,7 +269,7 @@ def diff(
             return own, _defaults()
         return own, await _texts_of(tx, await campaigns.find(tx, against))
 
-    own, other = reading(ctx, use_case)
+    own, other = reading(use_case)
     found = {
         key: {"value": own[key], "other": other[key]}
         for key in own
@@ -297,9 +289,7 @@ def diff(
 # -- what they share ------------------------------------------------------------------------------
 
 
-def _change(
-    ctx: typer.Context, name: str, texts: Mapping[str, str], *, preview: bool, as_json: bool
-) -> None:
+def _change(name: str, texts: Mapping[str, str], *, preview: bool, as_json: bool) -> None:
     from dialer import campaign_edits
     from dialer.commands.campaign_lookups import looked_up
     from dialer.commands.campaign_settings import read_fields
@@ -317,7 +307,7 @@ def _change(
         made = await campaign_edits.edit(tx, name, changes, now)
         return made, await _differences(tx, made, texts)
 
-    done, rows = (reading if preview else writing)(ctx, plan if preview else make)
+    done, rows = (reading if preview else writing)(plan if preview else make)
     if as_json:
         changed = {key: {"before": before, "after": after} for key, before, after in rows}
         emit({"id": done.campaign["id"], "preview": preview, "changed": changed})
@@ -333,12 +323,10 @@ def _change(
         say(f"campaign {done.after.name!r} is changed")
 
 
-def _changed_row(
-    ctx: typer.Context, use_case: "Callable[[Tx, int], Awaitable[Row]]", *, as_json: bool
-) -> "Row":
+def _changed_row(use_case: "Callable[[Tx, int], Awaitable[Row]]", *, as_json: bool) -> "Row":
     from dialer.commands.session import writing
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     if as_json:
         archived_at = iso(row["archived_at"])
         emit({"id": row["id"], "name": row["name"], "archived_at": archived_at})
@@ -387,7 +375,7 @@ async def _differences(tx: "Tx", edit: "Edit", texts: Mapping[str, str]) -> list
     return rows
 
 
-def _from_editor(ctx: typer.Context, name: str) -> dict[str, str]:
+def _from_editor(name: str) -> dict[str, str]:
     """The settings an operator has changed in their editor."""
     from dialer import campaigns
     from dialer.commands import campaign_file
@@ -397,7 +385,7 @@ def _from_editor(ctx: typer.Context, name: str) -> dict[str, str]:
     async def use_case(tx: "Tx", _: int) -> dict[str, str]:
         return await _texts_of(tx, await campaigns.find(tx, name))
 
-    before = reading(ctx, use_case)
+    before = reading(use_case)
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "campaign.toml"

@@ -20,7 +20,6 @@ MS: Final = 1000
 
 
 def list_(
-    ctx: typer.Context,
     archived: Annotated[bool, typer.Option("--archived", help="Archived ones, too.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -28,7 +27,7 @@ def list_(
     from dialer.commands.brake import say_held
     from dialer.commands.session import working
 
-    stands = working(ctx, look, create=False)
+    stands = working(look, create=False)
     campaigns = [each for each in stands.campaigns if archived or each.archived_at is None]
     if json_:
         emit([as_json(each) for each in campaigns])

@@ -30,7 +30,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command(epilog="Example: dialer config show --origin --where origin!=default")
 def show(
-    ctx: typer.Context,
     origin: Annotated[bool, typer.Option("--origin", help="Tell where each comes from.")] = False,
     json_: Json = False,
 ) -> None:
@@ -38,7 +37,7 @@ def show(
     from dialer import configuring
     from dialer.commands.session import settings_of
 
-    found = configuring.listed(settings_of(ctx))
+    found = configuring.listed(settings_of())
     if json_:
         emit([_json(each) for each in found])
         return
@@ -48,13 +47,13 @@ def show(
 
 
 @app.command(epilog="Example: dialer config get public_url")
-def get(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def get(name: Name, json_: Json = False) -> None:
     """One setting's value."""
     from dialer import configuring
     from dialer.commands.session import settings_of
 
     wanted = configuring.known(name)
-    (found,) = [each for each in configuring.listed(settings_of(ctx)) if each.name == wanted]
+    (found,) = [each for each in configuring.listed(settings_of()) if each.name == wanted]
     if json_:
         emit(_json(found))
     else:
@@ -63,7 +62,6 @@ def get(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 @app.command("set", epilog="Example: dialer config set calls_per_second 5")
 def set_(
-    ctx: typer.Context,
     name: Name,
     value: Annotated[str, typer.Argument(help="As its variable would have it; '' empties it.")],
     file: File = None,
@@ -79,12 +77,11 @@ def set_(
     setting = configuring.known(name)
     target = configuring.file_in_force(presentation.current().config, file)
     change = configuring.assigned(target, setting, value)
-    _change(ctx, change, dry_run=dry_run, as_json=json_)
+    _change(change, dry_run=dry_run, as_json=json_)
 
 
 @app.command(epilog="Example: dialer config unset calls_per_second")
 def unset(
-    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A key of the file, be it a setting or not.")],
     file: File = None,
     dry_run: DryRun = False,
@@ -95,7 +92,7 @@ def unset(
 
     target = configuring.file_in_force(presentation.current().config, file)
     change = configuring.removed(target, name)
-    _change(ctx, change, dry_run=dry_run, as_json=json_)
+    _change(change, dry_run=dry_run, as_json=json_)
 
 
 @app.command(epilog="Example: dialer config validate deploy/dialer.toml.example")
@@ -155,11 +152,11 @@ def told(fault: "Fault") -> str:
     return f"{where}{value}: {fault.why}{did_you_mean([fault.meant] if fault.meant else [])}"
 
 
-def _change(ctx: typer.Context, change: "Change", *, dry_run: bool, as_json: bool) -> None:
+def _change(change: "Change", *, dry_run: bool, as_json: bool) -> None:
     """Show a change, or make it, write it down and say what it does not do."""
     if not dry_run:
         change.make()
-        _record(ctx, change)
+        _record(change)
     before, value = _facts(change)
     if as_json:
         emit(
@@ -180,17 +177,17 @@ def _change(ctx: typer.Context, change: "Change", *, dry_run: bool, as_json: boo
         return
     said = f"is {_text(change.value)!r}" if change.value is not None else "is not set any more"
     say(f"{change.name} {said} in {change.file}")
-    _say_who_decides(ctx, change)
+    _say_who_decides(change)
     say("next:  a daemon reads it when it is reloaded (SIGHUP) or started anew: dialer run")
 
 
-def _say_who_decides(ctx: typer.Context, change: "Change") -> None:
+def _say_who_decides(change: "Change") -> None:
     """Tell where another place overrides the file: a change without effect is a trap."""
     from dialer.commands.session import settings_of
     from dialer.errors import DialerError
 
     try:
-        origin = settings_of(ctx).origins().get(change.name)
+        origin = settings_of().origins().get(change.name)
     except DialerError as error:
         say(f"note: the settings cannot be used as they are: {error.message}")
         return
@@ -199,7 +196,7 @@ def _say_who_decides(ctx: typer.Context, change: "Change") -> None:
         say(f"note: {origin} decides about {change.name}, not this file")
 
 
-def _record(ctx: typer.Context, change: "Change") -> None:
+def _record(change: "Change") -> None:
     """Write down what was changed, where there is a database already."""
     from dialer import audit_log
     from dialer.commands.session import Desk, working
@@ -218,7 +215,7 @@ def _record(ctx: typer.Context, change: "Change") -> None:
             await record(tx, desk.clock.now())
 
     try:
-        working(ctx, use_case, create=False)
+        working(use_case, create=False)
     except NotFoundError:  # nothing is dialed from here yet
         return
     except DialerError as error:  # the file is changed, whatever is wrong with the database

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 def edit(
-    ctx: typer.Context,
     contact: Annotated[str, typer.Argument(help="Phone number or id.")],
     name: Annotated[str | None, typer.Option(help="Who it is.")] = None,
     email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
@@ -51,7 +50,7 @@ def edit(
     from dialer.people import edits as contact_edits
     from dialer.phones import e164
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     wanted = contact_edits.Edit(
         phone=None if phone is None else e164(phone, settings.default_region),
         name=name,
@@ -74,7 +73,7 @@ def edit(
             return contact_id, await contact_edits.look(tx, contact_id, wanted, erased)
         return contact_id, await contact_edits.change(tx, contact_id, wanted, erased, now)
 
-    contact_id, done = reading(ctx, use_case) if dry_run else writing(ctx, use_case)
+    contact_id, done = reading(use_case) if dry_run else writing(use_case)
     if json_:
         emit(
             {
@@ -92,7 +91,6 @@ def edit(
 
 
 def tag(
-    ctx: typer.Context,
     given: Contacts = None,
     add: Annotated[list[str] | None, typer.Option("--add", help="A tag to put on.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="A tag to take off.")] = None,
@@ -113,7 +111,7 @@ def tag(
 
     tags = contact_edits.Tags(_stripped(add), _stripped(remove))
     tags.check()
-    found = _tagged(ctx, words(given), campaign, state, everybody=everybody, partial=partial)
+    found = _tagged(words(given), campaign, state, everybody=everybody, partial=partial)
 
     async def use_case(desk: "Desk") -> int:
         changed = 0
@@ -126,7 +124,7 @@ def tag(
                 changed += await contact_edits.tag(tx, portion, tags, desk.clock.now())
         return changed
 
-    changed = working(ctx, use_case, create=False)
+    changed = working(use_case, create=False)
     same = len(found.ids) - changed
     if json_:
         emit(
@@ -149,7 +147,6 @@ def tag(
 
 
 def _tagged(
-    ctx: typer.Context,
     names: Sequence[str],
     campaign: str | None,
     state: str | None,
@@ -170,7 +167,7 @@ def _tagged(
     if state is not None and campaign is None:
         raise UsageError("a contact has a state in a campaign: add --campaign NAME")
     in_state = "" if state is None else choice("state", state, MemberState).value
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: "Tx", _now: int) -> Named:
         if names:
@@ -180,7 +177,7 @@ def _tagged(
         campaign_id = None if campaign is None else (await campaigns.find(tx, campaign))["id"]
         return Named(await contact_edits.ids_of(tx, campaign_id, in_state), ())
 
-    return reading(ctx, use_case)
+    return reading(use_case)
 
 
 def _variables(texts: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def history(
-    ctx: typer.Context,
     contact: Annotated[str, typer.Argument(help="Phone number or id.")],
     json_: Json = False,
 ) -> None:
@@ -24,13 +23,13 @@ def history(
     from dialer.people import contacts
     from dialer.people import history as contact_history
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: "Tx", _now: int) -> "tuple[str, Sequence[Happening]]":
         found = (await contacts.dossier(tx, contact, region)).contact
         return found["phone"], await contact_history.history(tx, found)
 
-    phone, happenings = reading(ctx, use_case)
+    phone, happenings = reading(use_case)
     if json_:
         emit(
             [

@@ -39,7 +39,6 @@ app.command("undo-import", epilog=imports.UNDO_EXAMPLE)(imports.undo)
 
 @app.command(epilog="Example: dialer contacts add +12025550123 --name 'Ann Lee' -c Renewals")
 def add(
-    ctx: typer.Context,
     phone: Annotated[str, typer.Argument(help="The number, as in +12025550123.")],
     name: Annotated[str, typer.Option(help="Who it is.")] = "",
     campaign: Campaign = None,
@@ -60,7 +59,7 @@ def add(
     from dialer.people.person import Person, Priority
     from dialer.phones import check_region, e164
 
-    number = e164(phone, check_region(region or settings_of(ctx).default_region))
+    number = e164(phone, check_region(region or settings_of().default_region))
     rank = choice("priority", priority, Priority)
     person = contacts.checked(
         Person(number, name, email, zone, language, tags=tuple(dict.fromkeys(tag or [])))
@@ -75,7 +74,7 @@ def add(
             changes, members = await contacts.add(tx, person, enrolment, desk.clock.now())
         return bool(changes.added), members
 
-    added, members = working(ctx, use_case)
+    added, members = working(use_case)
     if json_:
         emit({"phone": number, "added": added, "members_added": members})
         return
@@ -86,7 +85,6 @@ def add(
 
 @app.command("list", epilog="Example: dialer contacts list -c Renewals --state retry --json")
 def list_(
-    ctx: typer.Context,
     campaign: Campaign = None,
     state: Annotated[
         str | None, typer.Option(help="In the campaign: pending, retry, completed, …")
@@ -106,7 +104,7 @@ def list_(
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
         return await contacts.listed(tx, campaign, in_state, limit)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit([_contact_json(row) | (_membership(row) if campaign else {}) for row in rows])
         return
@@ -122,7 +120,6 @@ def list_(
 
 @app.command(epilog="Example: dialer contacts show +12025550123 --json")
 def show(
-    ctx: typer.Context,
     phone_or_id: Annotated[str, typer.Argument(help="Phone number or id.")],
     json_: Json = False,
 ) -> None:
@@ -131,12 +128,12 @@ def show(
     from dialer.people import contacts
     from dialer.ports import Tx
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: Tx, _now: int) -> "Dossier":
         return await contacts.dossier(tx, phone_or_id, region)
 
-    dossier = reading(ctx, use_case)
+    dossier = reading(use_case)
     if json_:
         emit(_dossier_json(dossier))
         return

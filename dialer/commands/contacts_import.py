@@ -17,7 +17,6 @@ _INTERRUPTED: Final = 130
 
 
 def import_(
-    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV or .xlsx; - reads standard input.")],
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="Campaign name or id.")
@@ -88,7 +87,7 @@ def import_(
     from dialer.people.rows import Existing
     from dialer.phones import check_region
 
-    in_region = check_region(region or settings_of(ctx).default_region)
+    in_region = check_region(region or settings_of().default_region)
     named = parse_map(map_ or [])
     rank = choice("priority", priority, Priority)
     rule = choice("existing", existing, Existing)
@@ -119,7 +118,7 @@ def import_(
                 )
                 return await importing.bring_in(desk, order, rejected, static=static)
 
-            run = working(ctx, use_case)
+            run = working(use_case)
         if preview:
             importing.show_glimpses(run)
         report = Path(run.report_path) if run.report_path else rejected.path

@@ -23,7 +23,7 @@ app.command(epilog="Example: dialer db status --json")(db_status.status)
 
 
 @app.command(epilog="Example: dialer db upgrade")
-def upgrade(ctx: typer.Context, json_: Json = False) -> None:
+def upgrade(json_: Json = False) -> None:
     """Make the database, or bring it to the schema this release needs."""
     import asyncio
 
@@ -31,12 +31,12 @@ def upgrade(ctx: typer.Context, json_: Json = False) -> None:
     from dialer.store import migrate
     from dialer.store.opening import make_file
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     if not settings.is_postgres:
         make_file(Path(settings.database))
     before, after = asyncio.run(migrate.upgrade(settings.database))
     if before != after:
-        _record(ctx, "db.upgrade", "database", before={"schema": before}, after={"schema": after})
+        _record("db.upgrade", "database", before={"schema": before}, after={"schema": after})
     if json_:
         emit({"before": before, "after": after})
     elif before == after:
@@ -46,14 +46,14 @@ def upgrade(ctx: typer.Context, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer db check --json")
-def check(ctx: typer.Context, json_: Json = False) -> None:
+def check(json_: Json = False) -> None:
     """Look for damage and contradictions; exit 1 when something is found."""
     import asyncio
 
     from dialer.commands.session import settings_of
     from dialer.store.opening import SCHEMA
 
-    results = asyncio.run(_check(settings_of(ctx)))
+    results = asyncio.run(_check(settings_of()))
     failed = [each for each in results if not each.ok]
     if json_:
         emit(
@@ -88,7 +88,6 @@ def check(ctx: typer.Context, json_: Json = False) -> None:
 
 @app.command(epilog="Example: dialer db purge --dry-run")
 def purge(
-    ctx: typer.Context,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Delete nothing; say what would go.")
     ] = False,
@@ -103,7 +102,7 @@ def purge(
     from dialer import retention
     from dialer.commands.session import settings_of, working
 
-    wanted = settings_of(ctx).retention
+    wanted = settings_of().retention
     if not dry_run:
         confirm_typed(
             "Delete for good what is kept too long?",
@@ -119,7 +118,7 @@ def purge(
                 return in_force, await retention.overdue(tx, in_force, desk.clock.now())
         return in_force, await retention.purge(desk.database, desk.clock, in_force)
 
-    kept, counts = working(ctx, use_case, create=False)
+    kept, counts = working(use_case, create=False)
     if json_:
         rows = {kind: {"days": kept.days[kind], "rows": rows} for kind, rows in counts.items()}
         emit({"dry_run": dry_run, "kinds": rows})
@@ -139,7 +138,6 @@ def purge(
 
 @app.command(epilog="Example: dialer db backup /var/backups/dialer.db")
 def backup(
-    ctx: typer.Context,
     path: Annotated[
         Path | None, typer.Argument(help="File or folder; else beside the database, by time.")
     ] = None,
@@ -150,7 +148,7 @@ def backup(
     from dialer.errors import DialerError, WrongStateError
     from dialer.store.backup import back_up
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     if settings.is_postgres:
         raise WrongStateError(
             "a PostgreSQL database is backed up by PostgreSQL's own tool, pg_dump",
@@ -160,7 +158,7 @@ def backup(
     back_up(Path(settings.database), copy, busy_timeout_s=settings.busy_timeout_s)
     size = copy.stat().st_size
     try:
-        _note_backup(ctx, copy, size)
+        _note_backup(copy, size)
     except DialerError as error:  # whatever is wrong with the database, there is a copy of it
         say(f"the audit log has no entry of it: {error.message}")
     if json_:
@@ -172,7 +170,6 @@ def backup(
 
 @app.command(epilog="Example: dialer db restore backups/dialer.nightly-20260131T033000Z.db")
 def restore(
-    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="A backup; it stays as it is.")],
     confirm: Annotated[
         str | None, typer.Option("--confirm", help="The name of the database's file, typed here.")
@@ -187,12 +184,11 @@ def restore(
     """
     from dialer.commands import restoring
 
-    restoring.restore(ctx, file, named=confirm, yes=yes, as_json=json_)
+    restoring.restore(file, named=confirm, yes=yes, as_json=json_)
 
 
 @app.command(epilog="Example: dialer db reconcile --since 2026-01-31T12:00:00Z")
 def reconcile(
-    ctx: typer.Context,
     since: Annotated[
         str | None, typer.Option(help="Since when calls may be missing, ISO 8601.")
     ] = None,
@@ -211,10 +207,10 @@ def reconcile(
 
     if skip:
         confirm("Dial on without asking the carrier who has been called since?", yes=yes)
-    restoring.reconcile(ctx, since, skip=skip, as_json=json_)
+    restoring.reconcile(since, skip=skip, as_json=json_)
 
 
-def _note_backup(ctx: typer.Context, copy: Path, size: int) -> None:
+def _note_backup(copy: Path, size: int) -> None:
     """Write down that there is a copy: as a job that is done, and in the audit log."""
     from dialer import audit_log
     from dialer.commands.session import writing
@@ -225,11 +221,10 @@ def _note_backup(ctx: typer.Context, copy: Path, size: int) -> None:
         await job.finish(tx, now, message=f"{size:,} bytes, checked")
         await audit_log.record(tx, "db.backup", str(copy), now, after={"bytes": size})
 
-    writing(ctx, use_case)
+    writing(use_case)
 
 
 def _record(
-    ctx: typer.Context,
     action: str,
     subject: str,
     *,
@@ -243,7 +238,7 @@ def _record(
     async def use_case(tx: "Tx", now: int) -> None:
         await audit_log.record(tx, action, subject, now, before=before, after=after)
 
-    writing(ctx, use_case)
+    writing(use_case)
 
 
 async def _check(settings: "Settings") -> "list[CheckResult]":

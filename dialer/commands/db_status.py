@@ -18,7 +18,6 @@ NOT_CURRENT: Final = 5
 
 
 def status(
-    ctx: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Schema, size, tables, last backup, key, and who has it; exit 5 for another schema.
@@ -31,7 +30,7 @@ def status(
     from dialer.randomness import system_rng
     from dialer.store.describing import described
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     found = asyncio.run(
         described(settings.database, system_rng(), busy_timeout_s=settings.busy_timeout_s)
     )

@@ -38,7 +38,6 @@ EVERY_CAMPAIGN = "every campaign"
 
 @app.command(epilog="Example: dialer dnc add +12025550123 --note 'asked by letter'")
 def add(
-    ctx: typer.Context,
     phones: Annotated[
         list[str], typer.Argument(metavar="PHONE...", help="Numbers, as in +12025550123.")
     ],
@@ -53,15 +52,15 @@ def add(
     from dialer.commands.session import erased_phones, settings_of, writing
     from dialer.ports import Tx
 
-    numbers = list(dict.fromkeys(_number(ctx, phone) for phone in phones))
-    erased = erased_phones(settings_of(ctx))
+    numbers = list(dict.fromkeys(_number(phone) for phone in phones))
+    erased = erased_phones(settings_of())
 
     async def use_case(tx: Tx, now: int) -> tuple["Added", str | None]:
         await erased.refuse(tx, numbers)
         scope, name = await _scope(tx, campaign)
         return await do_not_call.add(tx, numbers, now, scope=scope, note=note.strip()), name
 
-    done, name = writing(ctx, use_case)
+    done, name = writing(use_case)
     if json_:
         emit(
             {
@@ -85,7 +84,6 @@ def add(
 
 @app.command(epilog="Example: dialer dnc remove +12025550123 --note 'asked to be called again'")
 def remove(
-    ctx: typer.Context,
     phone: Phone,
     campaign: Annotated[
         str | None,
@@ -110,7 +108,7 @@ def remove(
 
     if everywhere and campaign is not None:
         raise UsageError("--everywhere takes all entries; leave --campaign out")
-    number = _number(ctx, phone)
+    number = _number(phone)
 
     async def look(tx: "Tx", _now: int) -> tuple["CampaignId", Sequence["Row"]]:
         scope, name = await _scope(tx, campaign)
@@ -119,7 +117,7 @@ def remove(
         _check_listed(number, name, entries, going)
         return scope, going
 
-    scope, going = reading(ctx, look)
+    scope, going = reading(look)
     asked = any(row["source"] == Source.CALLEE for row in going)
     question = f"Take {number} off the do-not-call list of {_names(going)}?"
     _confirm(f"The callee asked for it. {question}" if asked else question, number, yes=yes)
@@ -130,7 +128,7 @@ def remove(
         )
         return removed, await do_not_call.entries_of(tx, number)
 
-    removed, left = writing(ctx, use_case)
+    removed, left = writing(use_case)
     if json_:
         emit({"phone": number, "removed": removed, "entries": [_entry_json(row) for row in left]})
         return
@@ -142,7 +140,6 @@ def remove(
 
 @app.command(epilog="Example: dialer dnc clear --campaign Renewals")
 def clear(
-    ctx: typer.Context,
     campaign: Annotated[str, typer.Option("--campaign", "-c", help="Campaign name or id.")],
     note: Note = "",
     yes: Yes = False,
@@ -159,7 +156,7 @@ def clear(
         scope = CampaignId(row["id"])
         return scope, row["name"], await do_not_call.of_campaign(tx, scope)
 
-    scope, name, count = reading(ctx, look)
+    scope, name, count = reading(look)
     if not count:
         raise NotFoundError(
             f"campaign {name!r} has no do-not-call entries of its own",
@@ -171,7 +168,7 @@ def clear(
     async def use_case(tx: "Tx", now: int) -> int:
         return await do_not_call.remove(tx, now, scope=scope, note=note.strip())
 
-    removed = writing(ctx, use_case)
+    removed = writing(use_case)
     if json_:
         emit({"campaign": name, "removed": removed})
         return
@@ -180,7 +177,6 @@ def clear(
 
 @app.command("list", epilog="Example: dialer dnc list --search 'by letter' --json")
 def list_(
-    ctx: typer.Context,
     search: Annotated[str, typer.Option(help="Part of the number or the note.")] = "",
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="Entries of this campaign's own.")
@@ -196,7 +192,7 @@ def list_(
         scope, _ = await _scope(tx, campaign)
         return await do_not_call.search(tx, search.strip(), scope=scope, limit=limit)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit([_entry_json(row) for row in rows])
         return
@@ -208,7 +204,7 @@ def list_(
 
 
 @app.command(epilog="Example: dialer dnc check +12025550123 --campaign Renewals && echo not listed")
-def check(ctx: typer.Context, phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
+def check(phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
     """Whether a number is on the list, since when, and by whom.
 
     Exit 0 when it is not, 1 when it is, or was erased; a question that cannot be answered never
@@ -217,8 +213,8 @@ def check(ctx: typer.Context, phone: Phone, campaign: Campaign = None, json_: Js
     from dialer import do_not_call
     from dialer.commands.session import erased_phones, reading, settings_of
 
-    number = _number(ctx, phone)
-    erased = erased_phones(settings_of(ctx))
+    number = _number(phone)
+    erased = erased_phones(settings_of())
 
     async def use_case(tx: "Tx", _now: int) -> tuple[Sequence["Row"], int | None]:
         scope, name = await _scope(tx, campaign)
@@ -227,7 +223,7 @@ def check(ctx: typer.Context, phone: Phone, campaign: Campaign = None, json_: Js
             return await do_not_call.entries_of(tx, number), erased_at
         return await do_not_call.holding(tx, number, scope), erased_at
 
-    entries, erased_at = reading(ctx, use_case)
+    entries, erased_at = reading(use_case)
     if json_:
         facts = [_entry_json(row) for row in entries]
         emit(
@@ -248,17 +244,17 @@ def check(ctx: typer.Context, phone: Phone, campaign: Campaign = None, json_: Js
 
 
 @app.command(epilog="Example: dialer dnc history +12025550123 --json")
-def history(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
+def history(phone: Phone, json_: Json = False) -> None:
     """When a number was listed, removed, and not called because it was listed."""
     from dialer import do_not_call
     from dialer.commands.session import reading
 
-    number = _number(ctx, phone)
+    number = _number(phone)
 
     async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
         return await do_not_call.history_of(tx, number)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit(
             [
@@ -283,7 +279,6 @@ def history(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
 
 @app.command("import", epilog="Example: dialer dnc import stop.csv --map phone=Rufnummer")
 def import_(
-    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="A CSV file; - reads standard input.")],
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="Of rows that name none; else every one.")
@@ -317,7 +312,7 @@ def import_(
     from dialer.lists.rejected_rows import RejectedRows, rejected_path
     from dialer.phones import check_region
 
-    in_region = check_region(region or settings_of(ctx).default_region)
+    in_region = check_region(region or settings_of().default_region)
     path = report or rejected_path(file)
     importing.check_apart(file, path)
     with open_table(file, encoding=encoding) as rows:
@@ -334,7 +329,7 @@ def import_(
                 order = EntriesOrder(rows, columns, in_region, scope)
                 return await importing.list_in(desk, order, rejected)
 
-            counts = working(ctx, use_case)
+            counts = working(use_case)
         importing.show_entries(counts, rejected.path, as_json=json_)
     if counts.rejected:
         raise typer.Exit(PARTLY)
@@ -342,7 +337,6 @@ def import_(
 
 @app.command(epilog="Example: dialer dnc export stop.csv")
 def export(
-    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The file to write; - is standard output.")] = Path(
         "-"
     ),
@@ -362,17 +356,17 @@ def export(
     async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
         return await do_not_call.everything(tx)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     with written(file, raw=raw) as sheet:
         count = write_entries(rows, sheet, shown=iso, raw=raw)
     say(f"{counted(count, 'entry', 'entries')}" + (f" in {file}" if file != STDOUT else ""))
 
 
-def _number(ctx: typer.Context, phone: str) -> str:
+def _number(phone: str) -> str:
     from dialer.commands.session import settings_of
     from dialer.phones import e164
 
-    return e164(phone, settings_of(ctx).default_region)
+    return e164(phone, settings_of().default_region)
 
 
 async def _scope(tx: "Tx", campaign: str | None) -> tuple["CampaignId", str | None]:

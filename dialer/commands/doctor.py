@@ -17,7 +17,6 @@ EXAMPLES: Final = "Examples: dialer doctor · dialer doctor database disk · dia
 
 
 def doctor(
-    ctx: typer.Context,
     checks: Annotated[
         list[str] | None, typer.Argument(metavar="[CHECK]…", help="Only these; else all.")
     ] = None,
@@ -33,7 +32,7 @@ def doctor(
     """
     from dialer.doctor.findings import Level, worst
 
-    found = findings(ctx, checks or [], offline=offline)
+    found = findings(checks or [], offline=offline)
     if json_:
         emit({"ok": worst(found) is Level.OK, "findings": [_json(each) for each in found]})
     else:
@@ -44,7 +43,7 @@ def doctor(
         raise typer.Exit(PARTLY)
 
 
-def findings(ctx: typer.Context, checks: Sequence[str] = (), *, offline: bool) -> "list[Finding]":
+def findings(checks: Sequence[str] = (), *, offline: bool) -> "list[Finding]":
     """What the doctor finds with the settings in force."""
     import asyncio
 
@@ -59,7 +58,7 @@ def findings(ctx: typer.Context, checks: Sequence[str] = (), *, offline: bool) -
 
     wanted: list[Check] = [choice("check", each, Check) for each in checks]
     try:
-        settings = settings_of(ctx)
+        settings = settings_of()
     except UsageError as error:
         faults = config_faults.everywhere(presentation.current().config)
         return unreadable(faults or [config_faults.Fault("flags", why=error.message)], wanted)

@@ -20,7 +20,6 @@ _COUNTED = ("contacts", "members", "attempts", "dnc_entries", "dnc_history")
 
 
 def erase(
-    ctx: typer.Context,
     phone: Annotated[str, typer.Argument(help="The number, as in +12025550123.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Change nothing; say what would go.")
@@ -40,7 +39,7 @@ def erase(
     from dialer.phones import e164
     from dialer.store.phone_key import phone_key
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     number = e164(phone, settings.default_region)
     secret, file = settings.privacy_key.get_secret_value(), settings.privacy_key_file
 
@@ -50,7 +49,7 @@ def erase(
             key = phone_key(settings.database, secret, file)
         return await erasure.look(tx, number, key)
 
-    found = reading(ctx, look)
+    found = reading(look)
     if dry_run:
         _show_found(number, found, as_json=json_)
         return
@@ -63,7 +62,7 @@ def erase(
     async def use_case(desk: "Desk") -> "Erased":
         return await erasure.erase(desk.database, desk.clock, number, key, _wipe_of(settings))
 
-    done = working(ctx, use_case, create=False)
+    done = working(use_case, create=False)
     _show_done(number, done, as_json=json_)
     if not done.complete:
         raise typer.Exit(PARTLY)

@@ -24,7 +24,6 @@ class _Answer:
 
 
 def explain(
-    ctx: typer.Context,
     contact: Annotated[str, typer.Argument(help="Phone number or id of a contact.")],
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="This campaign only; else every one.")
@@ -53,7 +52,7 @@ def explain(
 
     if at is not None and call is not None:
         raise UsageError("--call asks about the time of that call; leave --at out")
-    settings = settings_of(ctx)
+    settings = settings_of()
     explainer = _explainer(settings)
     asked_at = instant(at) if at else None
 
@@ -88,7 +87,7 @@ def explain(
             next_step=f"dialer contacts show {contact!r}",
         )
 
-    answer = reading(ctx, use_case)
+    answer = reading(use_case)
     if json_:
         emit(_as_json(answer))
     else:

@@ -49,7 +49,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON: what was written
 
 
 def export_contacts(
-    ctx: typer.Context,
     file: File = Path("-"),
     campaign: Campaign = None,
     state: Annotated[
@@ -84,11 +83,10 @@ def export_contacts(
         raw=raw,
         with_calls=with_calls,
     )
-    _carry_out(ctx, order, "contact", as_json=json_)
+    _carry_out(order, "contact", as_json=json_)
 
 
 def export_calls(
-    ctx: typer.Context,
     file: File = Path("-"),
     campaign: Campaign = None,
     since: Annotated[
@@ -114,10 +112,10 @@ def export_calls(
         columns=_names(columns),
         raw=raw,
     )
-    _carry_out(ctx, order, "call", as_json=json_)
+    _carry_out(order, "call", as_json=json_)
 
 
-def _carry_out(ctx: typer.Context, order: "ExportOrder", noun: str, *, as_json: bool) -> None:
+def _carry_out(order: "ExportOrder", noun: str, *, as_json: bool) -> None:
     import asyncio
 
     from dialer.commands.session import working
@@ -138,7 +136,7 @@ def _carry_out(ctx: typer.Context, order: "ExportOrder", noun: str, *, as_json: 
                 say(f"stopped: {order.path} is as it was")
             raise
 
-    done = working(ctx, use_case, create=False)
+    done = working(use_case, create=False)
     if as_json:
         emit(
             {

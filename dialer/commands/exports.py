@@ -23,7 +23,6 @@ _FACTS = (
 
 @app.command("list", epilog="Example: dialer exports list --json")
 def list_(
-    ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
@@ -31,7 +30,7 @@ def list_(
     from dialer.commands.session import reading
     from dialer.exporting import exports
 
-    found = reading(ctx, lambda tx, now: exports.listed(tx, now, limit=limit))
+    found = reading(lambda tx, now: exports.listed(tx, now, limit=limit))
     if json_:
         emit([_json(export) for export in found])
         return
@@ -58,12 +57,12 @@ def list_(
 
 
 @app.command(epilog="Example: dialer exports show 4 --json")
-def show(ctx: typer.Context, export_id: ExportNumber, json_: Json = False) -> None:
+def show(export_id: ExportNumber, json_: Json = False) -> None:
     """One export: what it was asked for, and what became of it."""
     from dialer.commands.session import reading
     from dialer.exporting import exports
 
-    export = reading(ctx, lambda tx, now: exports.found(tx, export_id, now))
+    export = reading(lambda tx, now: exports.found(tx, export_id, now))
     if json_:
         emit(_json(export))
         return
@@ -83,7 +82,6 @@ def show(ctx: typer.Context, export_id: ExportNumber, json_: Json = False) -> No
 
 @app.command(epilog="Example: dialer exports get 4 /media/stick/")
 def get(
-    ctx: typer.Context,
     export_id: ExportNumber,
     target: Annotated[
         Path | None,
@@ -95,13 +93,13 @@ def get(
     from dialer.commands.session import reading, writing
     from dialer.exporting import exports
 
-    export = reading(ctx, lambda tx, now: exports.found(tx, export_id, now))
+    export = reading(lambda tx, now: exports.found(tx, export_id, now))
     path = exports.file_of(export)
     if path.stat().st_size != export["bytes"]:
         say(f"it is not as it was written, with {counted(export['bytes'], 'byte')}: {path}")
     if target is not None:
         path, size = exports.copied(export, target)
-        writing(ctx, lambda tx, now: exports.record_copy(tx, export, path, size, now))
+        writing(lambda tx, now: exports.record_copy(tx, export, path, size, now))
     if json_:
         emit({"id": export["id"], "path": str(path.absolute()), "bytes": path.stat().st_size})
     else:

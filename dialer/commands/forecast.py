@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def forecast(
-    ctx: typer.Context,
     campaign: Annotated[str, typer.Argument(help="Campaign name or id.")],
     set_: Annotated[
         list[str] | None,
@@ -64,7 +63,7 @@ def forecast(
     changes = read_changes(set_ or [])
     if profile is not None:
         profile_named(profile)
-    settings = settings_of(ctx)
+    settings = settings_of()
     with Crew() as crew:
         snapshot = _snapshot(settings, campaign, changes)
         setups = {TODAY: snapshot.setup}

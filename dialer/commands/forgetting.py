@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def forget(
-    ctx: typer.Context,
     names: Sequence[str],
     *,
     partial: bool,
@@ -26,7 +25,7 @@ def forget(
     from dialer.commands.session import reading, settings_of, writing
     from dialer.people import edits as contact_edits
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def look(tx: "Tx", _now: int) -> "Named":
         found = await resolved(tx, names, region)
@@ -37,12 +36,12 @@ def forget(
     async def use_case(tx: "Tx", now: int) -> int:
         return sum([await contact_edits.delete(tx, each, now) for each in found.ids])
 
-    found = reading(ctx, look)
+    found = reading(look)
     people = counted(len(found.ids), "contact")
     members = 0
     if found.ids and not dry_run:
         confirm(f"Forget {people} for good, in every campaign?", yes=yes)
-        members = writing(ctx, use_case)
+        members = writing(use_case)
     if as_json:
         emit(
             {

@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list", epilog="Example: dialer holidays list --json")
-def list_(ctx: typer.Context, json_: Json = False) -> None:
+def list_(json_: Json = False) -> None:
     """The calendars of your own; those of countries need not be made."""
     from dialer import calendars
     from dialer.commands.session import reading
@@ -45,7 +45,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
     ) -> tuple[Sequence["Calendar"], Mapping[str, Sequence[str]], int]:
         return await calendars.listed(tx), await calendars.users(tx), now
 
-    own, users, now = reading(ctx, use_case)
+    own, users, now = reading(use_case)
     if json_:
         emit([calendar_json(each, users) for each in own])
         return
@@ -68,7 +68,6 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
 
 @app.command(epilog="Example: dialer holidays show US-LA --year 2026 --json")
 def show(
-    ctx: typer.Context,
     calendar: Annotated[
         str, typer.Argument(metavar="CODE|NAME", help="US-LA, or the name of an own calendar.")
     ],
@@ -85,7 +84,7 @@ def show(
     from dialer.holiday_calendars import check_calendar, named_holidays
     from dialer.months import month_of
 
-    zone = settings_of(ctx).default_zone
+    zone = settings_of().default_zone
 
     async def use_case(tx: "Tx", now: int) -> tuple[dict[str, Any], Mapping["date", str]]:
         own = await calendars.listed(tx)
@@ -99,7 +98,7 @@ def show(
         kept = {day: label for day, label in found.days.items() if year in (None, day.year)}
         return calendar_json(found, users), kept
 
-    facts, days = reading(ctx, use_case)
+    facts, days = reading(use_case)
     if json_:
         shown = [{"date": str(d), "weekday": weekday(d), "name": n} for d, n in days.items()]
         emit({**facts, "days": shown})
@@ -111,7 +110,6 @@ def show(
 
 @app.command("calendar", epilog="Example: dialer holidays calendar 2026-12 --schedule Office")
 def month(
-    ctx: typer.Context,
     month_: Annotated[
         str | None, typer.Argument(metavar="[MONTH]", help="2026-12; else this month.")
     ] = None,
@@ -135,7 +133,7 @@ def month(
     if schedule is not None and calendar:
         raise UsageError("a schedule has calendars of its own; leave --schedule or --calendar out")
     when = parse_month(month_) if month_ is not None else None
-    zone = settings_of(ctx).default_zone
+    zone = settings_of().default_zone
 
     async def use_case(tx: "Tx", now: int) -> tuple[dict[str, Any], "Month"]:
         if schedule is not None:
@@ -150,7 +148,7 @@ def month(
         names, found = await calendars.month(tx, calendar or [], year, number, named_holidays)
         return {"schedule": None, "zone": None, "calendars": [*names]}, found
 
-    facts, found = reading(ctx, use_case)
+    facts, found = reading(use_case)
     if json_:
         emit({"month": f"{found.days[0].date:%Y-%m}", **facts, "days": days_json(found)})
         return
@@ -158,7 +156,7 @@ def month(
 
 
 @app.command(epilog="Example: dialer holidays create 'LA PSC'")
-def create(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def create(name: Name, json_: Json = False) -> None:
     """Make an empty calendar; name it in schedules as you name countries."""
     from dialer import calendars
     from dialer.commands.session import writing
@@ -166,7 +164,7 @@ def create(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     async def use_case(tx: "Tx", now: int) -> "Calendar":
         return await calendars.create(tx, name, now)
 
-    made = writing(ctx, use_case)
+    made = writing(use_case)
     if json_:
         emit(calendar_json(made, {}))
         return
@@ -176,7 +174,6 @@ def create(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 @app.command(epilog="Example: dialer holidays add 'LA PSC' 2026-12-24..2026-12-26 Christmas")
 def add(
-    ctx: typer.Context,
     name: Name,
     dates: Annotated[
         str, typer.Argument(metavar="DATE[..DATE]", help="2026-12-24, or a first and a last day.")
@@ -194,7 +191,7 @@ def add(
     async def use_case(tx: "Tx", now: int) -> "Changed":
         return await calendars.put(tx, name, days, now)
 
-    changed = writing(ctx, use_case)
+    changed = writing(use_case)
     if json_:
         emit(changed_json(changed))
         return
@@ -203,7 +200,6 @@ def add(
 
 @app.command(epilog="Example: dialer holidays remove 'LA PSC' 2026-11-03")
 def remove(
-    ctx: typer.Context,
     name: Name,
     dates: Annotated[
         str | None,
@@ -222,7 +218,7 @@ def remove(
         async def look(tx: "Tx", _now: int) -> "Calendar":
             return await calendars.removable(tx, name)
 
-        found = reading(ctx, look)
+        found = reading(look)
         days_text = counted(len(found.days), "day")
         confirm(f"Remove calendar {found.name!r} with {days_text}?", yes=yes or not found.days)
 
@@ -233,7 +229,7 @@ def remove(
             return await calendars.remove(tx, name, now)
         return await calendars.take_out(tx, name, days, now)
 
-    done = writing(ctx, use_case)
+    done = writing(use_case)
     if isinstance(done, calendars.Calendar):
         if json_:
             emit({"name": done.name, "removed": texts(done.days), "schedules": []})
@@ -251,7 +247,6 @@ def remove(
     "import", epilog="Example: dialer holidays import US-LA --years 2026-2028 --into PSC-LA"
 )
 def import_(
-    ctx: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -290,7 +285,7 @@ def import_(
     async def use_case(tx: "Tx", now: int) -> tuple[bool, "Changed"]:
         return await calendars.bring_in(tx, into, days, now)
 
-    made, changed = writing(ctx, use_case)
+    made, changed = writing(use_case)
     if json_:
         emit({**changed_json(changed), "made": made, "rejected": rejected})
     else:

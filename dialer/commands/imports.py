@@ -30,7 +30,6 @@ _COUNTS: Final = (
 
 @app.command("list", epilog="Example: dialer imports list --json")
 def list_(
-    ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
@@ -38,7 +37,7 @@ def list_(
     from dialer.commands.session import reading
     from dialer.importing import records as import_records
 
-    found = reading(ctx, lambda tx, now: import_records.listed(tx, now, limit))
+    found = reading(lambda tx, now: import_records.listed(tx, now, limit))
     if json_:
         emit([_json(row) for row in found])
         return
@@ -60,7 +59,7 @@ def list_(
 
 
 @app.command(epilog="Example: dialer imports show 41 --json")
-def show(ctx: typer.Context, import_id: ImportNumber, json_: Json = False) -> None:
+def show(import_id: ImportNumber, json_: Json = False) -> None:
     """One import: what came of its rows, and why some were rejected."""
     from dialer.commands.session import reading
     from dialer.importing import records as import_records
@@ -69,7 +68,7 @@ def show(ctx: typer.Context, import_id: ImportNumber, json_: Json = False) -> No
         row = await import_records.found(tx, import_id, now)
         return row, await import_records.counts_of(tx, row)
 
-    row, counts = reading(ctx, use_case)
+    row, counts = reading(use_case)
     reasons = dict(counts.rejected.most_common())
     if json_:
         emit({**_json(row), "rejected": reasons})
@@ -84,7 +83,6 @@ def show(ctx: typer.Context, import_id: ImportNumber, json_: Json = False) -> No
 
 @app.command("undo", epilog="Example: dialer imports undo 41")
 def undo(
-    ctx: typer.Context,
     import_id: ImportNumber,
     only_undialed: Annotated[
         bool, typer.Option("--only-undialed", help="Leave those who were called where they are.")
@@ -106,7 +104,7 @@ def undo(
             desk.database, desk.clock, import_id, only_undialed=only_undialed
         )
 
-    undone = working(ctx, use_case, create=False)
+    undone = working(use_case, create=False)
     if json_:
         emit(asdict(undone))
     gone = f"{counted(undone.members, 'member')} and {counted(undone.contacts, 'contact')}"

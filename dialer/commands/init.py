@@ -26,7 +26,6 @@ DEMO_FOLDER: Final = "dialer-demo"
 
 
 def init(
-    ctx: typer.Context,
     demo: Annotated[
         bool, typer.Option("--demo", help="For the carrier simulator; no account needed.")
     ] = False,
@@ -74,7 +73,7 @@ def init(
         files = first_steps.files_of(answers)
     _check_hours(hours)
     kept = first_steps.write(target, files, force=force)
-    found = _begin(ctx, target, hours, offline=demo)
+    found = _begin(target, hours, offline=demo)
     steps = first_steps.demo_steps(target) if demo else _next(answers, target)
     if json_:
         _emit(target, files, kept, found, steps)
@@ -170,9 +169,7 @@ def _check_hours(hours: str | None) -> None:
         schedules.read(zone="UTC", hours=hours)
 
 
-def _begin(
-    ctx: typer.Context, folder: Path, hours: str | None, *, offline: bool
-) -> "list[Finding]":
+def _begin(folder: Path, hours: str | None, *, offline: bool) -> "list[Finding]":
     """Make the database and the schedule in *folder*, and have the doctor look at it all."""
     from dialer import schedules
     from dialer.commands import doctor
@@ -189,8 +186,8 @@ def _begin(
             say(f"made the schedule {SCHEDULE}: {hours}, {desk.settings.default_zone}")
 
     with contextlib.chdir(folder):
-        working(ctx, use_case)
-        return doctor.findings(ctx, offline=offline)
+        working(use_case)
+        return doctor.findings(offline=offline)
 
 
 def _next(answers: "Answers", folder: Path) -> Sequence[Sequence[str]]:

@@ -17,7 +17,6 @@ _TIMES = ("started_at", "beat_at", "ended_at", "cancel_at")
 
 @app.command("list", epilog="Example: dialer jobs list --kind import --json")
 def list_(
-    ctx: typer.Context,
     kind: Annotated[str | None, typer.Option(help="import, export or backup.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
@@ -28,7 +27,7 @@ def list_(
     from dialer.commands.session import reading
 
     wanted = None if kind is None else choice("kind", kind, work.JobKind)
-    jobs = reading(ctx, lambda tx, now: work.listed(tx, now, limit=limit, kind=wanted))
+    jobs = reading(lambda tx, now: work.listed(tx, now, limit=limit, kind=wanted))
     if json_:
         emit([_json(job) for job in jobs])
         return
@@ -50,12 +49,12 @@ def list_(
 
 
 @app.command(epilog="Example: dialer jobs show 4 --json")
-def show(ctx: typer.Context, job_id: JobNumber, json_: Json = False) -> None:
+def show(job_id: JobNumber, json_: Json = False) -> None:
     """One job: how far it is, who works on it, and how it ended."""
     from dialer import work
     from dialer.commands.session import reading
 
-    job = reading(ctx, lambda tx, now: work.found(tx, job_id, now))
+    job = reading(lambda tx, now: work.found(tx, job_id, now))
     if json_:
         emit(_json(job))
         return
@@ -68,12 +67,12 @@ def show(ctx: typer.Context, job_id: JobNumber, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer jobs cancel 4")
-def cancel(ctx: typer.Context, job_id: JobNumber, json_: Json = False) -> None:
+def cancel(job_id: JobNumber, json_: Json = False) -> None:
     """Ask a job to end after the portion it is at; what is done by then stays done."""
     from dialer import work
     from dialer.commands.session import writing
 
-    job = writing(ctx, lambda tx, now: work.cancel(tx, job_id, now))
+    job = writing(lambda tx, now: work.cancel(tx, job_id, now))
     if json_:
         emit(_json(job))
     if job["state"] == work.JobState.RUNNING:

@@ -33,7 +33,6 @@ def logs() -> None:
 
 @app.command(epilog="Example: journalctl -u dialer -o cat | dialer logs tail - --level warning")
 def tail(
-    ctx: typer.Context,
     file: Annotated[
         str | None,
         typer.Argument(help="A log file, or - for standard input; else DIALER_LOG_FILE."),
@@ -60,12 +59,12 @@ def tail(
     """
     from dialer import log_reading
 
-    wanted = _wanted(ctx, level, call, since)
+    wanted = _wanted(level, call, since)
     as_json = json_ or presentation.current().wants_data
     if file == STDIN:
         _show(log_reading.last(log_reading.wanted_lines(sys.stdin, wanted), lines), as_json)
         return
-    path = _path(ctx, file)
+    path = _path(file)
     few = FEW if wanted.since_at is None and wanted.call is None else None
     texts = log_reading.texts_of(path, since_at=wanted.since_at)
     found = log_reading.wanted_lines(texts, wanted)
@@ -77,7 +76,7 @@ def tail(
         _show(log_reading.wanted_lines(coming, wanted), as_json)
 
 
-def _wanted(ctx: typer.Context, level: str | None, call: str | None, since: str | None) -> "Wanted":
+def _wanted(level: str | None, call: str | None, since: str | None) -> "Wanted":
     from dialer.clock import SystemClock
     from dialer.commands.parsing import choice, duration_s
     from dialer.commands.session import settings_of
@@ -86,17 +85,17 @@ def _wanted(ctx: typer.Context, level: str | None, call: str | None, since: str 
 
     since_at = None
     if since is not None:
-        now = SystemClock(settings_of(ctx).scale).now()
+        now = SystemClock(settings_of().scale).now()
         since_at = now - int(duration_s("since", since) * 1000)
     least = None if level is None else choice("level", level, Level)
     return Wanted(least, call, since_at)
 
 
-def _path(ctx: typer.Context, file: str | None) -> Path:
+def _path(file: str | None) -> Path:
     from dialer.commands.session import settings_of
     from dialer.errors import UsageError
 
-    name = file or settings_of(ctx).log_file
+    name = file or settings_of().log_file
     if not name:
         raise UsageError(
             "which log? name a file, set DIALER_LOG_FILE, or pipe one in with -",

@@ -61,14 +61,12 @@ class Act:
 # -- who it is for --------------------------------------------------------------------------------
 
 
-def members_named(
-    ctx: typer.Context, names: Sequence[str], campaign: str, *, partial: bool
-) -> Chosen:
+def members_named(names: Sequence[str], campaign: str, *, partial: bool) -> Chosen:
     """The members who were named; raises NotFoundError for whoever is none, unless *partial*."""
     from dialer import campaigns
     from dialer.commands.session import reading, settings_of
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: "Tx", _now: int) -> Chosen:
         row = await campaigns.find(tx, campaign)
@@ -76,11 +74,10 @@ def members_named(
         ids = named.known(partial=partial)
         return Chosen(row, ids, True, partial, named.unknown)
 
-    return reading(ctx, use_case)
+    return reading(use_case)
 
 
 def members_ended(
-    ctx: typer.Context,
     campaign: str,
     *,
     all_failed: bool,
@@ -102,13 +99,13 @@ def members_ended(
         )
         return Chosen(row, ids, False)
 
-    return reading(ctx, use_case)
+    return reading(use_case)
 
 
 # -- doing it -------------------------------------------------------------------------------------
 
 
-def looked_at(ctx: typer.Context, act: Act, chosen: Chosen) -> Tally:
+def looked_at(act: Act, chosen: Chosen) -> Tally:
     """What the act would do, as things stand; raises NotFoundError for named people who are no
     members.
     """
@@ -124,7 +121,7 @@ def looked_at(ctx: typer.Context, act: Act, chosen: Chosen) -> Tally:
                 await _refuse_stranger(tx, judged.strangers, chosen.campaign["name"])
         return tally
 
-    return reading(ctx, use_case)
+    return reading(use_case)
 
 
 async def _refuse_stranger(tx: "Tx", strangers: Sequence[int], campaign: str) -> None:
@@ -139,7 +136,6 @@ async def _refuse_stranger(tx: "Tx", strangers: Sequence[int], campaign: str) ->
 
 
 def perform(
-    ctx: typer.Context,
     act: Act,
     chosen: Chosen,
     found: Tally,
@@ -156,7 +152,7 @@ def perform(
     async def use_case(desk: "Desk") -> Tally:
         return await in_portions(desk, act, chosen)
 
-    tally = found if dry_run else working(ctx, use_case, create=False)
+    tally = found if dry_run else working(use_case, create=False)
     _refuse_all_left(tally, chosen)
     if as_json:
         emit(_tally_json(tally, chosen, dry_run=dry_run) | (facts or {}))

@@ -27,7 +27,6 @@ from dialer.errors import UsageError
 
 
 def priority(
-    ctx: typer.Context,
     given: Annotated[
         list[str], typer.Argument(metavar="CONTACT... high|normal|low", help="Who, and which.")
     ],
@@ -50,14 +49,13 @@ def priority(
         f"priority {rank} now",
         f"dialer contacts list -c {campaign!r}",
     )
-    chosen = members_named(ctx, names, campaign, partial=partial)
-    found = looked_at(ctx, act, chosen)
+    chosen = members_named(names, campaign, partial=partial)
+    found = looked_at(act, chosen)
     facts = {"priority": rank.value}
-    perform(ctx, act, chosen, found, dry_run=dry_run, as_json=json_, facts=facts)
+    perform(act, chosen, found, dry_run=dry_run, as_json=json_, facts=facts)
 
 
 def skip(
-    ctx: typer.Context,
     campaign: Campaign,
     given: Contacts = None,
     reason: Annotated[
@@ -80,12 +78,11 @@ def skip(
         "skipped: no call for this campaign",
         f"to take it back: dialer contacts retry CONTACT -c {campaign!r} --reason skipped",
     )
-    chosen = members_named(ctx, names, campaign, partial=partial)
-    perform(ctx, act, chosen, looked_at(ctx, act, chosen), dry_run=dry_run, as_json=json_)
+    chosen = members_named(names, campaign, partial=partial)
+    perform(act, chosen, looked_at(act, chosen), dry_run=dry_run, as_json=json_)
 
 
 def retry(
-    ctx: typer.Context,
     campaign: Campaign,
     given: Contacts = None,
     at: Annotated[
@@ -127,14 +124,14 @@ def retry(
     if not names and not selects:
         raise UsageError("say which contacts: CONTACT…, --all-failed, --reason or --outcome")
     chosen = (
-        members_named(ctx, names, campaign, partial=partial)
+        members_named(names, campaign, partial=partial)
         if names
-        else members_ended(ctx, campaign, all_failed=all_failed, reason=said, outcome=ended)
+        else members_ended(campaign, all_failed=all_failed, reason=said, outcome=ended)
     )
     reasons = frozenset[FailReason]() if said is None else frozenset({said})
     if chosen.by_name:
         reasons |= {FailReason.SKIPPED}
-    again = Again(due_at, reasons, settings_of(ctx).quarantine_s, reopen=True)
+    again = Again(due_at, reasons, settings_of().quarantine_s, reopen=True)
     act = Act(
         lambda member: member_edits.why_not_again(member, again.said),
         lambda tx, of, ids, now: member_edits.retry(tx, of, ids, again, now),
@@ -142,14 +139,13 @@ def retry(
         f"dialer campaign status {chosen.campaign['name']!r}",
     )
     contacts.check_joinable(chosen.campaign, reopen=True)
-    found = looked_at(ctx, act, chosen)
+    found = looked_at(act, chosen)
     _confirm_retry(chosen, found.changed, yes=yes or dry_run)
     facts = {"due_at": iso(due_at)}
-    perform(ctx, act, chosen, found, dry_run=dry_run, as_json=json_, facts=facts)
+    perform(act, chosen, found, dry_run=dry_run, as_json=json_, facts=facts)
 
 
 def remove(
-    ctx: typer.Context,
     given: Contacts = None,
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="Take them out of this campaign.")
@@ -174,7 +170,7 @@ def remove(
     if everywhere == (campaign is not None):
         raise UsageError("say from where: --campaign NAME, or --everywhere")
     if campaign is None:
-        forgetting.forget(ctx, names, partial=partial, yes=yes, dry_run=dry_run, as_json=json_)
+        forgetting.forget(names, partial=partial, yes=yes, dry_run=dry_run, as_json=json_)
         return
     act = Act(
         member_edits.why_not_removed,
@@ -182,13 +178,13 @@ def remove(
         "taken out",
         f"dialer campaign status {campaign!r}",
     )
-    chosen = members_named(ctx, names, campaign, partial=partial)
-    found = looked_at(ctx, act, chosen)
+    chosen = members_named(names, campaign, partial=partial)
+    found = looked_at(act, chosen)
     if found.changed:
         people = counted(found.changed, "person", "people")
         question = f"Take {people} out of campaign {chosen.campaign['name']!r}?"
         confirm(question, yes=yes or dry_run)
-    perform(ctx, act, chosen, found, dry_run=dry_run, as_json=json_)
+    perform(act, chosen, found, dry_run=dry_run, as_json=json_)
 
 
 def _label(reason: str) -> str:

@@ -19,7 +19,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command(epilog="Example: dialer numbers add +12025550123 --name 'Main line' --max-live 5")
 def add(
-    ctx: typer.Context,
     phone: Phone,
     name: Annotated[str, typer.Option(help="What operators call it.")] = "",
     zone: Annotated[
@@ -34,7 +33,7 @@ def add(
     from dialer.commands.session import settings_of, writing
     from dialer.ports import Tx
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     new = numbers.NewNumber(phone, name, zone, max_live, score)
 
     async def use_case(tx: Tx, now: int) -> tuple[int, str]:
@@ -42,7 +41,7 @@ def add(
             tx, new, now, region=settings.default_region, default_zone=settings.default_zone
         )
 
-    number_id, written = writing(ctx, use_case)
+    number_id, written = writing(use_case)
     if json_:
         emit({"id": number_id, "phone": written})
         return
@@ -51,7 +50,7 @@ def add(
 
 
 @app.command("list", epilog="Example: dialer numbers list --json")
-def list_(ctx: typer.Context, json_: Json = False) -> None:
+def list_(json_: Json = False) -> None:
     """All numbers, with their calls today and their spam scores."""
     from dialer import numbers
     from dialer.commands.session import reading
@@ -60,7 +59,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
     async def use_case(tx: Tx, now: int) -> list["NumberReport"]:
         return await numbers.reports(tx, now)
 
-    reports = [listed(each) for each in reading(ctx, use_case)]
+    reports = [listed(each) for each in reading(use_case)]
     if json_:
         emit(reports)
         return
@@ -74,18 +73,18 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer numbers enable +12025550123")
-def enable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
+def enable(phone: Phone, json_: Json = False) -> None:
     """Let campaigns call from a number again."""
     from dialer import numbers
     from dialer.commands.session import settings_of, writing
     from dialer.ports import Row, Tx
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: Tx, now: int) -> Row:
         return await numbers.enable(tx, phone, region, now)
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     if json_:
         emit({"id": row["id"], "phone": row["phone"], "status": "active"})
     else:
@@ -93,18 +92,18 @@ def enable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer numbers disable +12025550123")
-def disable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
+def disable(phone: Phone, json_: Json = False) -> None:
     """Start no new call from a number; running ones go on."""
     from dialer import numbers
     from dialer.commands.session import settings_of, writing
     from dialer.ports import Row, Tx
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: Tx, now: int) -> Row:
         return await numbers.disable(tx, phone, region, now)
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     if json_:
         emit({"id": row["id"], "phone": row["phone"], "status": "disabled"})
     else:
@@ -113,7 +112,6 @@ def disable(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
 
 @app.command(epilog="Example: dialer numbers score +12025550123 6.5")
 def score(
-    ctx: typer.Context,
     phone: Phone,
     value: Annotated[float, typer.Argument(help="0 (good) to 10 (marked as spam).")],
     json_: Json = False,
@@ -123,12 +121,12 @@ def score(
     from dialer.commands.session import settings_of, writing
     from dialer.ports import Row, Tx
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: Tx, now: int) -> Row:
         return await numbers.score(tx, phone, value, region, now)
 
-    row = writing(ctx, use_case)
+    row = writing(use_case)
     band = numbers.band_of(value)
     if json_:
         emit({"id": row["id"], "phone": row["phone"], "score": value, "band": band})
@@ -137,7 +135,7 @@ def score(
 
 
 @app.command(epilog="Example: dialer numbers sync")
-def sync(ctx: typer.Context, json_: Json = False) -> None:
+def sync(json_: Json = False) -> None:
     """Add the numbers that the carrier's account owns."""
     from dialer import numbers
     from dialer.app import carrier_config
@@ -154,7 +152,7 @@ def sync(ctx: typer.Context, json_: Json = False) -> None:
             added = await numbers.sync(tx, owned, now, default_zone=default_zone)
         return [each.phone for each in owned], list(added)
 
-    owned, added = working(ctx, use_case)
+    owned, added = working(use_case)
     if json_:
         emit({"owned": owned, "added": added})
         return

@@ -16,17 +16,17 @@ Phone = Annotated[str, typer.Argument(help="The number, as it is listed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def show(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
+def show(phone: Phone, json_: Json = False) -> None:
     """One number: its score, its calls, the campaigns that call from it and how near their caps."""
     from dialer import numbers
     from dialer.commands.session import reading, settings_of
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(tx: "Tx", now: int) -> "NumberDossier":
         return await numbers.dossier(tx, phone, region, now)
 
-    found = reading(ctx, use_case)
+    found = reading(use_case)
     facts = {**listed(found.report), "live": found.live, "attempts": found.attempts}
     serving = [_serving(each, found) for each in found.campaigns]
     if json_:
@@ -50,7 +50,7 @@ def show(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
         )
 
 
-def ask_carrier(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
+def ask_carrier(phone: Phone, json_: Json = False) -> None:
     """Ask the carrier whether calls may be placed from a number; nobody is rung.
 
     Exit 1 when the account may not call from it, 7 when it may and something else is in the way.
@@ -60,7 +60,7 @@ def ask_carrier(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
     from dialer.carriers.twilio import TwilioCarrier
     from dialer.commands.session import settings_of, working
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
 
     async def use_case(desk: "Desk") -> "tuple[NumberDossier, OwnedNumber | None]":
         desk.settings.require_carrier()
@@ -70,7 +70,7 @@ def ask_carrier(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
             owned = {each.phone: each for each in await carrier.owned_numbers()}
         return found, owned.get(found.report.row["phone"])
 
-    found, owned = working(ctx, use_case, create=False)
+    found, owned = working(use_case, create=False)
     written = found.report.row["phone"]
     troubles = [] if owned else ["the account does not own it with a voice, nor is it verified"]
     if not found.report.active:
@@ -93,7 +93,6 @@ def ask_carrier(ctx: typer.Context, phone: Phone, json_: Json = False) -> None:
 
 
 def exclude(
-    ctx: typer.Context,
     phone: Phone,
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="From this campaign; else from all.")
@@ -108,7 +107,7 @@ def exclude(
     from dialer import campaign_edits
     from dialer.commands.session import settings_of, writing
 
-    region = settings_of(ctx).default_region
+    region = settings_of().default_region
     if campaign is None:
         confirm(f"Take {phone} out of every campaign?", yes=yes)
 
@@ -116,7 +115,7 @@ def exclude(
         row, names = await campaign_edits.exclude_number(tx, phone, region, campaign, now)
         return row, list(names)
 
-    row, names = writing(ctx, use_case)
+    row, names = writing(use_case)
     if json_:
         emit({"phone": row["phone"], "campaigns": names})
         return
@@ -124,7 +123,6 @@ def exclude(
 
 
 def remove(
-    ctx: typer.Context,
     phone: Phone,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: Json = False,
@@ -133,10 +131,10 @@ def remove(
     from dialer import numbers
     from dialer.commands.session import reading, settings_of, writing
 
-    region = settings_of(ctx).default_region
-    row = reading(ctx, lambda tx, _: numbers.find(tx, phone, region))
+    region = settings_of().default_region
+    row = reading(lambda tx, _: numbers.find(tx, phone, region))
     confirm(f"Remove number {row['phone']}?", yes=yes)
-    gone = writing(ctx, lambda tx, now: numbers.remove(tx, row["phone"], region, now))
+    gone = writing(lambda tx, now: numbers.remove(tx, row["phone"], region, now))
     if json_:
         emit({"id": gone["id"], "phone": gone["phone"]})
     else:

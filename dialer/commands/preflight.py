@@ -21,7 +21,6 @@ DAYS: Final = 5
 
 
 def check(
-    ctx: typer.Context,
     name: str,
     *,
     strict: bool,
@@ -46,7 +45,7 @@ def check(
                 say(f"next:  dialer contacts import {zones_file}")
         return report
 
-    report = working(ctx, use_case, create=False)
+    report = working(use_case, create=False)
     if as_json:
         emit(preflight_view.as_json(report))
     else:

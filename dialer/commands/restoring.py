@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from dialer.commands.console import confirm_typed, counted, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
@@ -23,12 +21,12 @@ _MS = 1000
 _PAGE = 5000
 
 
-def restore(ctx: typer.Context, copy: Path, *, named: str | None, yes: bool, as_json: bool) -> None:
+def restore(copy: Path, *, named: str | None, yes: bool, as_json: bool) -> None:
     """Put *copy* in the place of the deployment's database, and hold everything."""
     from dialer.commands.session import settings_of
     from dialer.errors import UsageError, WrongStateError
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     if settings.is_postgres:
         raise WrongStateError(
             "a PostgreSQL database is restored by PostgreSQL's own tool, pg_restore; hold"
@@ -162,14 +160,14 @@ def _ago(ms: int) -> str:
 # -- reconciling ----------------------------------------------------------------------------------
 
 
-def reconcile(ctx: typer.Context, since: str | None, *, skip: bool, as_json: bool) -> None:
+def reconcile(since: str | None, *, skip: bool, as_json: bool) -> None:
     """Take in what the carrier has done since; a running daemon is asked to do it."""
     from dialer import clock, reconciling
     from dialer.commands.parsing import instant
     from dialer.commands.session import settings_of, writing
 
     if skip:
-        writing(ctx, reconciling.give_up)
+        writing(reconciling.give_up)
         say("counted as reconciled, without asking the carrier; next:  dialer resume --all")
         return
     since_at = None if since is None else instant(since)
@@ -178,8 +176,8 @@ def reconcile(ctx: typer.Context, since: str | None, *, skip: bool, as_json: boo
         held = await reconciling.want(tx, now, since_at=since_at)
         return held, bool(await tx.rows("live_daemons", now=now))
 
-    settings = settings_of(ctx)
-    held, alive = writing(ctx, wanted)
+    settings = settings_of()
+    held, alive = writing(wanted)
     if alive and (settings.is_postgres or _daemon_runs(Path(settings.database))):
         if as_json:
             emit({"asked": True, "done": None})

@@ -28,7 +28,6 @@ NOT_ADVICE = (
 
 @app.command("list", epilog="Example: dialer rules list --region US-FL --json")
 def list_(
-    ctx: typer.Context,
     region: Annotated[
         str | None, typer.Option(help="Those about callees there: US-FL, DE, or * for unknown.")
     ] = None,
@@ -41,7 +40,7 @@ def list_(
     from dialer import rule_book
 
     code = None if region is None else rule_book.region(region)
-    rules = _loaded(ctx)
+    rules = _loaded()
     shown = rules.rules if code is None else rules.concerning([code])
     if json_:
         listed = [_rule_json(rules, rule) for rule in shown]
@@ -57,9 +56,9 @@ def list_(
 
 
 @app.command(epilog="Example: dialer rules show FR --json")
-def show(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
+def show(rule_id: RuleId, json_: Json = False) -> None:
     """One rule with its note, its source, and why it is off."""
-    rules = _loaded(ctx)
+    rules = _loaded()
     rule = rules.find(rule_id)
     facts = _rule_json(rules, rule)
     if json_:
@@ -75,7 +74,6 @@ def show(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
     " America/New_York --at 2026-12-24T20:30:00-05:00 --json"
 )
 def check(
-    ctx: typer.Context,
     who: Annotated[
         str, typer.Argument(metavar="PHONE|REGION", help="A number, or a region: US-FL, DE, *.")
     ],
@@ -97,9 +95,9 @@ def check(
     from dialer.commands.session import settings_of
     from dialer.holiday_calendars import public_holidays
 
-    place = _place(ctx, who, zone)
-    when = SystemClock(settings_of(ctx).scale).now() if at is None else instant(at)
-    rule_set_id, rules = _in_force(ctx)
+    place = _place(who, zone)
+    when = SystemClock(settings_of().scale).now() if at is None else instant(at)
+    rule_set_id, rules = _in_force()
     found = rule_book.standing(rules, place.regions, place.zones, when, public_holidays)
     if json_:
         emit(
@@ -129,7 +127,6 @@ def check(
     " 2/24h · dialer rules add US-NY --closed --note 'state of emergency'"
 )
 def add(
-    ctx: typer.Context,
     region: Annotated[
         str, typer.Argument(help="A country, a country and its subdivision, or * for everybody.")
     ],
@@ -184,7 +181,7 @@ def add(
     async def use_case(tx: "Tx", now: int) -> "Rule":
         return await rule_book.add_own(tx, rule, now)
 
-    added = writing(ctx, use_case)
+    added = writing(use_case)
     if json_:
         emit(rule_to_json(added))
         return
@@ -199,7 +196,6 @@ def add(
 
 @app.command(epilog="Example: dialer rules remove own/1 --yes")
 def remove(
-    ctx: typer.Context,
     rule_id: RuleId,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: Json = False,
@@ -209,7 +205,7 @@ def remove(
     from dialer.commands.session import writing
     from dialer.rules.changes_format import rule_to_json
 
-    rules = _loaded(ctx)
+    rules = _loaded()
     rules.removing(rule_id)  # what cannot be removed is not asked about
     rule = rules.find(rule_id)
     confirm(f"Remove rule {rule_id} for {rule.region} ({_hours(rule)})?", yes=yes)
@@ -217,7 +213,7 @@ def remove(
     async def use_case(tx: "Tx", now: int) -> "Rule":
         return await rule_book.remove_own(tx, rule_id, now)
 
-    removed = writing(ctx, use_case)
+    removed = writing(use_case)
     if json_:
         emit(rule_to_json(removed))
         return
@@ -227,7 +223,6 @@ def remove(
 
 @app.command(epilog="Example: dialer rules off GB --reason 'letter of our counsel, 2 March'")
 def off(
-    ctx: typer.Context,
     rule_ids: Annotated[
         list[str], typer.Argument(metavar="RULE...", help="Ids, as rules list has them.")
     ],
@@ -243,7 +238,7 @@ def off(
             await rule_book.switch_off(tx, rule_id, reason, now)
         return await rule_book.load(tx)
 
-    rules = writing(ctx, use_case)
+    rules = writing(use_case)
     if json_:
         emit([_rule_json(rules, rules.find(rule_id)) for rule_id in rule_ids])
         return
@@ -254,7 +249,7 @@ def off(
 
 
 @app.command(epilog="Example: dialer rules on US/debt")
-def on(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
+def on(rule_id: RuleId, json_: Json = False) -> None:
     """Put a rule in force: one that was switched off, or one for special calls, as US/debt is."""
     from dialer import rule_book
     from dialer.commands.session import writing
@@ -263,7 +258,7 @@ def on(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
         await rule_book.switch_on(tx, rule_id, now)
         return await rule_book.load(tx)
 
-    rules = writing(ctx, use_case)
+    rules = writing(use_case)
     if json_:
         emit(_rule_json(rules, rules.find(rule_id)))
         return
@@ -271,11 +266,11 @@ def on(ctx: typer.Context, rule_id: RuleId, json_: Json = False) -> None:
     say(f"next:  dialer rules show {rule_id}")
 
 
-def _loaded(ctx: typer.Context) -> "RuleSet":
-    return _in_force(ctx)[1]
+def _loaded() -> "RuleSet":
+    return _in_force()[1]
 
 
-def _in_force(ctx: typer.Context) -> tuple[int | None, "RuleSet"]:
+def _in_force() -> tuple[int | None, "RuleSet"]:
     """The rules in force and the row they are kept in; as they are delivered without a database."""
     from dialer import rule_book
     from dialer.commands.session import reading
@@ -285,13 +280,13 @@ def _in_force(ctx: typer.Context) -> tuple[int | None, "RuleSet"]:
         return await rule_book.current_id(tx), await rule_book.load(tx)
 
     try:
-        return reading(ctx, use_case)
+        return reading(use_case)
     except NotFoundError as error:
         say(f"{error.message.partition(';')[0]}: these are the rules as they are delivered")
         return None, rule_book.as_delivered()
 
 
-def _place(ctx: typer.Context, who: str, zone: str | None) -> "Place":
+def _place(who: str, zone: str | None) -> "Place":
     """Where a number may be, or the place a region and a zone name."""
     from dialer import rule_book
     from dialer.commands.session import settings_of
@@ -303,7 +298,7 @@ def _place(ctx: typer.Context, who: str, zone: str | None) -> "Place":
     if zone is not None:
         checked(zone)
     if any(each.isdigit() for each in who.partition("-")[0]):
-        return place_of(e164(who, settings_of(ctx).default_region), zone)
+        return place_of(e164(who, settings_of().default_region), zone)
     code = rule_book.region(who)
     if zone is None:
         raise UsageError(

@@ -9,7 +9,6 @@ Json = Annotated[bool, typer.Option("--json", help="End with one JSON object on 
 
 
 def run(
-    ctx: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     public_url: Annotated[
@@ -36,7 +35,6 @@ def run(
 
     read = partial(
         settings_of,
-        ctx,
         host=host,
         port=port,
         public_url=public_url,

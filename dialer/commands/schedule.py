@@ -24,7 +24,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
     " dialer schedule create -f office.toml"
 )
 def create(
-    ctx: typer.Context,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -68,7 +67,7 @@ def create(
         schedule, name = schedules.from_file(file), name or file.stem
     elif hours is not None and name is not None:
         schedule = schedules.read(
-            zone=zone or settings_of(ctx).default_zone,
+            zone=zone or settings_of().default_zone,
             hours=hours,
             closed=closed or [],
             exceptions=exception or [],
@@ -87,7 +86,7 @@ def create(
         await calendars.check_known(tx, schedule.calendars, check_calendar)
         return await schedules.create(tx, name, schedule, now)
 
-    schedule_id = writing(ctx, use_case)
+    schedule_id = writing(use_case)
     if json_:
         emit({"id": schedule_id, "name": name, **to_json(schedule)})
         return
@@ -96,7 +95,7 @@ def create(
 
 
 @app.command("list", epilog="Example: dialer schedule list --json")
-def list_(ctx: typer.Context, json_: Json = False) -> None:
+def list_(json_: Json = False) -> None:
     """All schedules."""
     from dialer import schedules
     from dialer.commands.session import reading
@@ -106,7 +105,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
         return await schedules.listed(tx)
 
-    rows = reading(ctx, use_case)
+    rows = reading(use_case)
     if json_:
         emit([_schedule_json(row) for row in rows])
         return
@@ -123,7 +122,7 @@ def list_(ctx: typer.Context, json_: Json = False) -> None:
 
 
 @app.command(epilog="Example: dialer schedule show Office --json")
-def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
+def show(name: Name, json_: Json = False) -> None:
     """One schedule with its exceptions and holidays."""
     from dialer import schedules
     from dialer.commands.session import reading
@@ -133,7 +132,7 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     async def use_case(tx: Tx, _now: int) -> Row:
         return await schedules.find(tx, name)
 
-    row = reading(ctx, use_case)
+    row = reading(use_case)
     if json_:
         emit(_schedule_json(row))
         return
@@ -147,7 +146,6 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
 
 @app.command(epilog="Example: dialer schedule check Office --at 2026-12-24T10:00:00+01:00 --json")
 def check(
-    ctx: typer.Context,
     name: Name,
     at: Annotated[
         list[str] | None,
@@ -167,7 +165,7 @@ def check(
     async def use_case(tx: Tx, now: int) -> list[schedules.Answer]:
         return await schedules.ask(tx, name, instants or [now], public_holidays)
 
-    answers = reading(ctx, use_case)
+    answers = reading(use_case)
     if json_:
         emit(
             [

@@ -17,7 +17,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def next_(
-    ctx: typer.Context,
     name: Name,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 5,
     at: Annotated[str | None, typer.Option("--at", help="From this time on; else now.")] = None,
@@ -35,7 +34,7 @@ def next_(
         since_at = now if since is None else since
         return await schedules.openings(tx, name, since_at, count, public_holidays)
 
-    found = reading(ctx, use_case)
+    found = reading(use_case)
     if json_:
         emit([{"opens": iso(opens), "closes": iso(closes)} for opens, closes in found])
         return
@@ -48,7 +47,6 @@ def next_(
 
 
 def preview(
-    ctx: typer.Context,
     name: Name,
     days: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 14,
     from_: Annotated[
@@ -71,7 +69,7 @@ def preview(
     async def use_case(tx: "Tx", now: int) -> "tuple[Schedule, tuple[Day, ...]]":
         return await schedules.days(tx, name, first, days, now, public_holidays, named_holidays)
 
-    schedule, found = reading(ctx, use_case)
+    schedule, found = reading(use_case)
     if json_:
         emit(
             {

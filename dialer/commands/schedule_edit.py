@@ -22,7 +22,6 @@ EDIT_EXAMPLES = (
 
 
 def edit(
-    ctx: typer.Context,
     name: Name,
     hours: Annotated[
         str | None, typer.Option(help="The week's hours, in place of what is.")
@@ -81,7 +80,7 @@ def edit(
         row = await schedules.edit(tx, name, after, now, rename=rename)
         return before, after, row["name"]
 
-    before, after, new_name = (reading if dry_run else writing)(ctx, look if dry_run else make)
+    before, after, new_name = (reading if dry_run else writing)(look if dry_run else make)
     for remark in schedules.remarks(after):
         say(f"note: {remark}")
     if json_:
@@ -109,7 +108,6 @@ def _check_stated(name: str, changes: Mapping[str, Any], file: Path | None, rena
 
 
 def delete(
-    ctx: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_: Json = False,
@@ -118,13 +116,13 @@ def delete(
     from dialer import schedules
     from dialer.commands.session import reading, writing
 
-    row = reading(ctx, lambda tx, _: schedules.find(tx, name))
+    row = reading(lambda tx, _: schedules.find(tx, name))
     confirm(f"Delete schedule {row['name']!r}?", yes=yes)
 
     async def use_case(tx: "Tx", now: int) -> "Row":
         return await schedules.delete(tx, name, now)
 
-    gone = writing(ctx, use_case)
+    gone = writing(use_case)
     if json_:
         emit({"id": gone["id"], "name": gone["name"]})
     else:

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
 from dialer.commands import presentation
 from dialer.ports import Clock, Database, Tx
 
@@ -29,7 +27,7 @@ class Desk:
     clock: Clock
 
 
-def settings_of(_ctx: typer.Context, **flags: Any) -> "Settings":
+def settings_of(**flags: Any) -> "Settings":
     """The deployment's settings, with this command's *flags* on top."""
     from dialer.settings import load
 
@@ -70,29 +68,27 @@ def erased_phones(settings: "Settings") -> "ErasedPhones":
     return ErasedPhones(key)
 
 
-def reading(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
+def reading(use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
     """Run *use_case* (transaction, now) on committed data."""
 
     async def main(desk: Desk) -> T:
         async with desk.database.read() as tx:
             return await use_case(tx, desk.clock.now())
 
-    return working(ctx, main, create=False)
+    return working(main, create=False)
 
 
-def writing(ctx: typer.Context, use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
+def writing(use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
     """Run *use_case* (transaction, now) in one transaction: all of it happens, or nothing."""
 
     async def main(desk: Desk) -> T:
         async with desk.database.write() as tx:
             return await use_case(tx, desk.clock.now())
 
-    return working(ctx, main)
+    return working(main)
 
 
-def working(
-    ctx: typer.Context, use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True
-) -> T:
+def working(use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True) -> T:
     """Run *use_case* with the database open, which it divides into transactions itself.
 
     A database that is not there is made, and said to be, only where *create* allows it: a
@@ -102,7 +98,7 @@ def working(
 
     from dialer import logs
 
-    settings = settings_of(ctx)
+    settings = settings_of()
     logs.configure_command(settings.log_format)
 
     async def main() -> T:

@@ -19,7 +19,6 @@ MS: Final = 1000
 
 
 def status(
-    ctx: typer.Context,
     ready: Annotated[
         bool,
         typer.Option("--ready", help="Ask only whether a daemon is at work: exit 0, or 6."),
@@ -36,9 +35,9 @@ def status(
     from dialer.commands.session import working
 
     if ready:
-        _ready(ctx, in_json=json_)
+        _ready(in_json=json_)
         return
-    stands = working(ctx, look, create=False)
+    stands = working(look, create=False)
     if json_:
         emit(as_json(stands))
         return
@@ -53,7 +52,7 @@ def status(
         say("no daemon is running, so nothing is dialed; start one: dialer run")
 
 
-def _ready(ctx: typer.Context, *, in_json: bool) -> None:
+def _ready(*, in_json: bool) -> None:
     from dialer.commands.session import reading
     from dialer.errors import DialerError
     from dialer.standing import daemons
@@ -62,7 +61,7 @@ def _ready(ctx: typer.Context, *, in_json: bool) -> None:
         return len(await daemons(tx, now))
 
     try:
-        alive = reading(ctx, use_case)
+        alive = reading(use_case)
         trouble = None if alive else "no daemon is running"
     except DialerError as error:
         trouble = error.message

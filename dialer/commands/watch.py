@@ -39,7 +39,6 @@ class Until(StrEnum):
 
 
 def watch(
-    ctx: typer.Context,
     name: Name,
     plain: Annotated[
         bool, typer.Option("--plain", help="A line for each change; so it is without a terminal.")
@@ -79,11 +78,10 @@ def watch(
         else:
             await watch_run.on_screen(desk, name, manner)
 
-    working(ctx, use_case, create=False)
+    working(use_case, create=False)
 
 
 def wait(
-    ctx: typer.Context,
     name: Name,
     until: Annotated[
         Until, typer.Option(help="done, paused, active, or idle: no call is live, none starts.")
@@ -123,7 +121,7 @@ def wait(
                     frame = await frames.read()
 
     try:
-        frame = working(ctx, use_case, create=False)
+        frame = working(use_case, create=False)
     except TimeoutError:
         say(f"campaign {name!r} is not {until} after {timeout}")
         raise typer.Exit(TIMED_OUT) from None

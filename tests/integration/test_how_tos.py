@@ -15,7 +15,7 @@ from retries.policy import FINAL, Policy, RetryAt
 from rotation.caller import CallerId, Ineligible, Limits
 from rotation.pool import Pool
 from rotation.strategies import Strategy
-from tests.support import pages
+from tests.support import pages, tutorial
 from tests.support.cli import ROOT, Cli
 
 HOW_TO: Final = ROOT / "docs" / "how-to"
@@ -81,6 +81,12 @@ def test_the_page_about_rotation_runs_as_it_says(cli: Cli) -> None:
     said = run_all(cli, "rotation")
 
     assert "no number may call" in said["dialer campaign start Renewals"]
+
+
+def test_what_needs_a_carrier_is_run_with_the_tutorial() -> None:
+    (asked,) = pages.blocks(page("rotation"), None)
+
+    assert set(pages.commands(asked)) <= set(tutorial.operator("account"))
 
 
 def test_the_page_about_retries_runs_as_it_says(cli: Cli) -> None:
