@@ -301,3 +301,11 @@ def test_a_file_may_be_written_as_toml_has_it() -> None:
         "retry_rules": {Outcome.BUSY: (300, 900), Outcome.REJECTED: NEVER},
         "start_at": 1_796_115_600_000,
     }
+
+
+async def test_the_id_of_a_deleted_campaign_never_comes_again(database: Database) -> None:
+    gone = await given_campaign(database, now=NOW, contacts=1, start=False)
+    async with database.write() as tx:
+        await campaign_edits.delete(tx, "Renewals", NOW)
+
+    assert await given_campaign(database, now=NOW, name="Other", number_ids=[1], start=False) > gone

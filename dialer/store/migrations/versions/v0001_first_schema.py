@@ -6,6 +6,7 @@ so that they stay small however many contacts there are.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,6 +43,13 @@ def _key() -> sa.Column[int]:
     return sa.Column("id", KEY, primary_key=True, autoincrement=True)
 
 
+def _numbered_table(name: str, *parts: sa.Column[Any] | sa.Constraint) -> None:
+    """A table whose ids never come again, on SQLite either: of what was deleted the audit log and
+    the plans of running daemons may still have the id.
+    """
+    op.create_table(name, *parts, sqlite_autoincrement=True)
+
+
 def _ref(name: str, target: str, *, nullable: bool = False) -> sa.Column[int]:
     return sa.Column(name, KEY, sa.ForeignKey(f"{target}.id"), nullable=nullable)
 
@@ -73,7 +81,7 @@ def upgrade() -> None:
 
 
 def _operators_tables() -> None:
-    op.create_table(
+    _numbered_table(
         "agents",
         _key(),
         sa.Column("name", sa.Text, nullable=False, unique=True),
@@ -83,14 +91,14 @@ def _operators_tables() -> None:
         _time("created_at"),
         _one_of("kind", AGENT_KINDS),
     )
-    op.create_table(
+    _numbered_table(
         "schedules",
         _key(),
         sa.Column("name", sa.Text, nullable=False, unique=True),
         sa.Column("body", sa.Text, nullable=False),
         _time("created_at"),
     )
-    op.create_table(
+    _numbered_table(
         "numbers",
         _key(),
         sa.Column("phone", sa.Text, nullable=False, unique=True),
@@ -110,7 +118,7 @@ def _operators_tables() -> None:
         sa.Column("day", sa.Text, primary_key=True),
         _count("calls"),
     )
-    op.create_table(
+    _numbered_table(
         "campaigns",
         _key(),
         sa.Column("name", sa.Text, nullable=False, unique=True),
@@ -156,7 +164,7 @@ def _operators_tables() -> None:
 
 
 def _contacts_tables() -> None:
-    op.create_table(
+    _numbered_table(
         "contacts",
         _key(),
         sa.Column("phone", sa.Text, nullable=False, unique=True),
@@ -169,7 +177,7 @@ def _contacts_tables() -> None:
         _time("created_at"),
         _time("changed_at"),
     )
-    op.create_table(
+    _numbered_table(
         "members",
         _key(),
         _ref("campaign_id", "campaigns"),
@@ -200,7 +208,7 @@ def _contacts_tables() -> None:
     _index("members_called", "members", ["next_at"], where="state = 'called'")
     _index("members_by_state", "members", ["campaign_id", "state"])
     _index("members_by_contact", "members", ["contact_id"])
-    op.create_table(
+    _numbered_table(
         "imports",
         _key(),
         _ref("campaign_id", "campaigns", nullable=True),
@@ -228,7 +236,7 @@ def _contacts_tables() -> None:
 
 
 def _engine_tables() -> None:
-    op.create_table(
+    _numbered_table(
         "daemons",
         _key(),
         sa.Column("name", sa.Text, nullable=False),
