@@ -64,8 +64,8 @@ class Dialer(Tree):
 
     nouns = NOUNS
     daily = (
-        "demo", "run", "status", "campaign", "explain", "forecast", "calls", "contacts", "dnc",
-        "numbers", "schedule", "pause",
+        "init", "demo", "run", "doctor", "status", "campaign", "explain", "calls", "contacts",
+        "dnc", "numbers", "pause",
     )  # fmt: skip
     examples = (
         "dialer demo",
@@ -98,8 +98,12 @@ def options(
 ) -> None:
     """An outbound dialer: campaigns, caller ids, schedules, retries."""
     if ctx.invoked_subcommand is None:
-        assert isinstance(ctx.command, Tree), "the top of the tree was asked for"
-        typer.echo(ctx.command.short_help_text(ctx))
+        _show_short_help(ctx.command)
+
+
+def _show_short_help(root: Any) -> None:
+    assert isinstance(root, Tree), "it is the top of the tree"
+    typer.echo(root.short_help_text(typer.Context(root, info_name="dialer")))
 
 
 def tree() -> Any:
@@ -117,6 +121,9 @@ def main() -> None:
         from dialer.commands import completing
 
         completing.prepare(root)
+    elif not sys.argv[1:]:  # there is nothing to parse, which would load what parses
+        _show_short_help(root)
+        raise SystemExit(0)
     try:
         code = root.main(standalone_mode=False)
     except DialerError as error:

@@ -23,8 +23,10 @@ from dialer.claims import Claims
 from dialer.clock import SteadyClock
 from dialer.clock_watch import ClockWatch
 from dialer.dispatcher import FALLBACK_S, Dispatcher
+from dialer.erased import ErasedPhones, PhoneKey
 from dialer.errands import Errands
 from dialer.errors import DialerError, StoreError
+from dialer.found_calls import FoundCalls
 from dialer.health import Health
 from dialer.holiday_calendars import public_holidays
 from dialer.jobs import Job, Jobs, nightly
@@ -61,7 +63,7 @@ class Engine:
     """Everything that dials, put together; see ``daemon.py`` for how it runs."""
 
     clock: Clock
-    database: AnyDatabase | MemoryDatabase
+    database: "AnyDatabase | MemoryDatabase"
     batcher: Batcher
     calls: Calls
     claims: Claims
@@ -104,7 +106,7 @@ class App:
 
 def engine_from(
     settings: Settings,
-    database: AnyDatabase | MemoryDatabase,
+    database: "AnyDatabase | MemoryDatabase",
     carrier: Carrier,
     *,
     clock: Clock,
@@ -301,7 +303,11 @@ async def build(settings: Settings) -> AsyncIterator[App]:
 
         carrier = await stack.enter_async_context(CurrentCarrier(client(settings)))
 
+        in_force = settings
+
         async def reconnect(settings: Settings) -> None:
+            nonlocal in_force
+            in_force = settings
             await carrier.exchange(client(settings))
 
         secret = settings.pre_dial_secret.get_secret_value()
@@ -347,13 +353,17 @@ async def build(settings: Settings) -> AsyncIterator[App]:
             clock,
             database,
             engine.batcher,
-            SystemIds(),
             engine.calls,
             engine.reaper,
-            lease,
-            Plans(public_holidays),
+            FoundCalls(
+                clock,
+                SystemIds(),
+                lease.daemon_id,
+                Plans(public_holidays),
+                ErasedPhones(lambda: _phone_key(settings)),
+            ),
             engine.times,
-            lambda: client(settings),
+            lambda: client(in_force),
         )
         monitoring = None
         if metrics is not None:
@@ -410,14 +420,15 @@ def _fingerprint(settings: Settings) -> Callable[[str], str] | None:
     No key is made for it: where people have been erased, only the key of that time will do.
     """
     try:
-        key = phone_key(
-            settings.database,
-            settings.privacy_key.get_secret_value(),
-            settings.privacy_key_file,
-        )
+        return _phone_key(settings).fingerprint
     except DialerError:
         return None
-    return key.fingerprint
+
+
+def _phone_key(settings: Settings) -> PhoneKey:
+    return phone_key(
+        settings.database, settings.privacy_key.get_secret_value(), settings.privacy_key_file
+    )
 
 
 @contextmanager

@@ -93,7 +93,14 @@ class MemberRecord:
     def past(self) -> Past:
         """What is behind the member, a call that just ended included."""
         attempts = self.attempts + self.counted
-        return Past(attempts, self.rejections, self.not_placed, self.last_outcome, self.window_key)
+        return Past(
+            attempts,
+            self.rejections,
+            self.not_placed,
+            self.last_outcome,
+            self.window_key,
+            skipped=self.reason is FailReason.SKIPPED,
+        )
 
 
 @dataclass(slots=True)

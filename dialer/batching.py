@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-import structlog
-
 from dialer.errors import StoreBusyError
+from dialer.lazy_log import Log
 from dialer.ports import Database, Tx
 
 Op = TypeVar("Op")
@@ -30,7 +29,7 @@ Handler: TypeAlias = Callable[[Tx, Sequence[Op]], Awaitable[Sequence[Result]]]
 #: reserved a tenth of a second ahead, so a full batch delays none of them.
 MAX_BATCH: Final = 2048
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass(slots=True)

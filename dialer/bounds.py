@@ -1,9 +1,13 @@
 """The engine's bounds and limits, as a deployment's settings have them."""
 
-from dialer.calls import CallTimes
+from typing import TYPE_CHECKING
+
 from dialer.limits import AccountLimits
 from dialer.permission import ClaimTimes
 from dialer.settings import Settings
+
+if TYPE_CHECKING:
+    from dialer.calls import CallTimes
 
 
 def account_limits(settings: Settings) -> AccountLimits:
@@ -22,8 +26,10 @@ def claim_times(settings: Settings) -> ClaimTimes:
     )
 
 
-def call_times(settings: Settings) -> CallTimes:
+def call_times(settings: Settings) -> "CallTimes":
     """By when something has happened to a call, or never will."""
+    from dialer.calls import CallTimes  # and all that calls need
+
     return CallTimes(
         leave_bound_s=settings.leave_bound_s,
         request_timeout_s=settings.request_timeout_s,

@@ -8,18 +8,18 @@ member ``called`` until the campaign's completion timeout has passed: until then
 may still refine the outcome. Then the retry policy decides, once.
 """
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
-
-import structlog
 
 from dialer.attempts import AttemptRecord, Attempts, MemberRow, event_from
 from dialer.batching import Batcher
 from dialer.do_not_call import note_barred
 from dialer.errors import StoreError
 from dialer.folding import CONFLICT, REPEAT, UNKNOWN_ATTEMPT, Action, Folded, fold
+from dialer.lazy_log import Log
 from dialer.masking import mask
 from dialer.meters import NO_METERS, Meters
 from dialer.model import (
@@ -46,7 +46,7 @@ from dialer.states import (
 )
 from retries.outcome import Outcome
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 
@@ -54,6 +54,8 @@ MS: Final = 1000
 SETTLE_BATCH: Final = 200
 #: What an attempt's detail calls the operator's own check; what the check said stands behind it.
 PRE_DIAL_CHECK: Final = "the pre-dial check"
+#: The detail of an attempt that an operator has ended before it was a call.
+CALLED_OFF: Final = "ended by an operator before it was made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,19 +310,29 @@ class Calls:
     async def released(
         self, tx: Tx, ops: Sequence[tuple[AttemptId, str, int | None]]
     ) -> list[None]:
-        """Not a byte left: the claim goes back uncounted, due again at the time given, if any."""
+        """Not a byte left: the claim goes back uncounted, due again at the time given, if any.
+
+        Whose call an operator has ended before it was made rests as after a call in vain: who wants
+        a call to end does not want it a moment later.
+        """
         now = self._clock.now()
         records = await self._attempts.load(tx, (attempt_id for attempt_id, _, _ in ops))
+        ids = json.dumps(sorted(records))
+        called_off = {row["id"] for row in await tx.rows("called_off", ids=ids)}
         for attempt_id, why, due_at in ops:
             record = records[attempt_id]
             if record.state is not AttemptState.INTENT:
                 continue
             record.advance(AttemptEvent.RELEASE)
             record.detail, record.closed_at, record.calls_back = why, now, 1
+            if by_hand := attempt_id in called_off:
+                record.detail = CALLED_OFF
             member = record.member
             if member.follows and member.state is MemberState.DIALING:
                 plan = await self._plans.of(tx, record.campaign_id)
                 again_at = member.next_at if due_at is None else due_at
+                if by_hand:
+                    again_at = max(again_at, now + plan.policy.intervals_s[0] * MS)
                 member.apply(given_back(member.past(), plan, again_at, now))
             self._on_change(record.campaign_id)
         await self._attempts.save(tx, records.values(), now)
@@ -432,7 +444,12 @@ class Calls:
         outcome = Outcome(row["outcome"])
         previous = Outcome(row["previous_outcome"]) if row["previous_outcome"] else None
         past = Past(
-            row["attempts"], row["rejections"], row["not_placed"], previous, row["window_key"]
+            row["attempts"],
+            row["rejections"],
+            row["not_placed"],
+            previous,
+            row["window_key"],
+            skipped=row["reason"] == FailReason.SKIPPED,
         )
         ended = Ended(outcome, row["duration_s"], row["error_code"])
         move = after_call(ended, past, plan, now, self._rng.random())

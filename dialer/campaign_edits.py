@@ -4,13 +4,15 @@ What is edited while a campaign runs goes for the next call on: the claim compar
 the plan it was made with.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dialer import audit_log, campaigns, numbers
 from dialer.campaigns import NewCampaign
 from dialer.errors import NotFoundError, UsageError, WrongStateError
+from dialer.importing import records as import_records
 from dialer.ports import Row, Tx
 from dialer.states import CampaignStatus, MemberState
 
@@ -28,6 +30,23 @@ class Edit:
         """The fields that are not what they were."""
         fields = NewCampaign.__dataclass_fields__
         return [name for name in fields if getattr(self.before, name) != getattr(self.after, name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned:
+    """A draft made of another campaign, and who was taken over into it."""
+
+    campaign: Row
+    members: int
+    left_out: Mapping[str, int]  # who may not be called, by reason; see ``members_not_cloned``
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What went with a campaign."""
+
+    members: int
+    imports: Sequence[int]  # that were cut short, and cannot go on without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +89,15 @@ async def edit(tx: Tx, name: str, changes: Mapping[str, Any], now: int) -> Edit:
     """Make an edit; see :func:`plan_edit`. One that changes nothing leaves no trace."""
     await tx.value("hold_campaign", campaign_id=(await campaigns.find(tx, name))["id"])
     planned = await plan_edit(tx, name, changes)
-    if not planned.changed:
-        return planned
-    campaign_id = planned.campaign["id"]
+    if planned.changed:
+        await _make(tx, planned)
+        await _record(tx, planned, now)
+    return planned
+
+
+async def _make(tx: Tx, planned: Edit) -> None:
+    """Store an edit of a campaign that is held."""
+    campaign_id, name = planned.campaign["id"], planned.campaign["name"]
     moved = await tx.run(
         "edit_campaign",
         campaign_id=campaign_id,
@@ -83,6 +108,9 @@ async def edit(tx: Tx, name: str, changes: Mapping[str, Any], now: int) -> Edit:
         raise WrongStateError(f"campaign {name!r} was changed by somebody else; look again")
     await _set_numbers(tx, campaign_id, planned)
     await tx.run("bump_revision")
+
+
+async def _record(tx: Tx, planned: Edit, now: int) -> None:
     was, became = campaigns.audited(planned.before), campaigns.audited(planned.after)
     await audit_log.record(
         tx,
@@ -92,7 +120,6 @@ async def edit(tx: Tx, name: str, changes: Mapping[str, Any], now: int) -> Edit:
         before={field: was[field] for field in planned.changed},
         after={field: became[field] for field in planned.changed},
     )
-    return planned
 
 
 async def exclude_number(
@@ -104,6 +131,25 @@ async def exclude_number(
     got it.
     """
     row = await numbers.find(tx, phone, region)
+    # All campaigns are held before the first is changed, in the order of their ids, and the log,
+    # which everybody waits for, is written last: so no two operators wait for one another.
+    for each in await tx.rows("campaigns_of_number", number_id=row["id"]):
+        await tx.value("hold_campaign", campaign_id=each["id"])
+    edits = [
+        await plan_edit(tx, name, {"numbers": left})
+        for name, left in await _without_number(tx, row, campaign)
+    ]
+    for made in edits:
+        await _make(tx, made)
+    for made in edits:
+        await _record(tx, made, now)
+    return row, [made.campaign["name"] for made in edits]
+
+
+async def _without_number(
+    tx: Tx, row: Row, campaign: str | None
+) -> Sequence[tuple[str, Sequence[tuple[int, int]]]]:
+    """The campaigns that are to call without a number, and the weighed numbers they are left."""
     serving = await tx.rows("campaigns_of_number", number_id=row["id"])
     if campaign is None:
         serving = [each for each in serving if each["status"] != CampaignStatus.CANCELLED]
@@ -115,6 +161,7 @@ async def exclude_number(
                 f"campaign {campaign!r} does not call from {row['phone']}",
                 next_step=f"dialer numbers show {row['phone']}",
             )
+    found = []
     for each in serving:
         settings = await settings_of(tx, await campaigns.find(tx, each["name"]))
         left = [pair for pair in settings.numbers if pair[0] != row["id"]]
@@ -123,34 +170,34 @@ async def exclude_number(
                 f"campaign {each['name']!r} would have no number to call from",
                 next_step=f"dialer campaign edit {each['name']!r} --set numbers=+15551234567",
             )
-        await edit(tx, each["name"], {"numbers": left}, now)
-    return row, [each["name"] for each in serving]
+        found.append((each["name"], left))
+    return found
 
 
 async def clone(
     tx: Tx, name: str, new_name: str | None, states: Collection[MemberState], now: int
-) -> tuple[Row, int]:
+) -> Cloned:
     """Make a draft with the settings of a campaign, and its members in *states* as new ones.
 
-    Returns the draft and how many members it has. Without a name it is called ``NAME (2)``.
+    Whoever a retry by hand would leave out unless the reason is named is left out, and so is
+    whoever is on the original's do-not-call list: for the clone, nobody has asked them again.
+    Without a name it is called ``NAME (2)``.
     """
     original = await campaigns.find(tx, name)
     free = new_name or await _free_name(tx, original["name"])
     settings = replace(await settings_of(tx, original), name=free, start_at=None)
     campaign_id = await campaigns.create(tx, settings, now)
-    members = 0
+    members, left_out = 0, Counter[str]()
     for state in states:
+        key = {"original_id": original["id"], "was": state}
         members += await tx.run(
-            "clone_members",
-            campaign_id=campaign_id,
-            original_id=original["id"],
-            was=state,
-            state=MemberState.PENDING,
-            now=now,
+            "clone_members", campaign_id=campaign_id, state=MemberState.PENDING, now=now, **key
         )
-    after = {"original": original["name"], "members": members}
+        for row in await tx.rows("members_not_cloned", **key):
+            left_out[row["why"]] += row["members"]
+    after = {"original": original["name"], "members": members, "left_out": left_out}
     await audit_log.record(tx, "campaign.clone", free, now, after=after)
-    return await campaigns.find(tx, free), members
+    return Cloned(await campaigns.find(tx, free), members, left_out)
 
 
 async def archive(tx: Tx, name: str, now: int) -> Row:
@@ -179,15 +226,22 @@ async def traces(tx: Tx, name: str) -> tuple[Row, Traces]:
     return row, Traces(found["attempts"], found["listed"], found["members"])
 
 
-async def delete(tx: Tx, name: str, now: int) -> Traces:
+async def delete(tx: Tx, name: str, now: int) -> Deleted:
     """Delete a campaign that never called anybody; its contacts stay.
 
-    Raises WrongStateError for one that has attempts, which are evidence, for one that runs, and
-    for one that people have asked not to be called for.
+    Raises WrongStateError for one that has attempts, which are evidence, for one that runs, for
+    one that people have asked not to be called for, and while a list is brought into it.
     """
     await tx.value("hold_campaign", campaign_id=(await campaigns.find(tx, name))["id"])
     row, found = await traces(tx, name)
     _check_deletable(row, found)
+    running, cut_short = await import_records.under_way(tx, row["id"], now)
+    if running:
+        raise WrongStateError(
+            f"import {running[0]['id']} is bringing a list into campaign {row['name']!r}: it cannot"
+            " be deleted",
+            next_step=f"dialer jobs cancel {running[0]['job_id']}",
+        )
     for query in (
         "delete_members",
         "delete_waits",
@@ -198,9 +252,10 @@ async def delete(tx: Tx, name: str, now: int) -> Traces:
     ):
         await tx.run(query, campaign_id=row["id"])
     await tx.run("bump_revision")
-    before = {"id": row["id"], "status": row["status"], "members": found.members}
+    gone = Deleted(found.members, [each["id"] for each in cut_short])
+    before = {"id": row["id"], "status": row["status"], **asdict(gone)}
     await audit_log.record(tx, "campaign.delete", row["name"], now, before=before)
-    return found
+    return gone
 
 
 def _check_deletable(row: Row, found: Traces) -> None:

@@ -21,6 +21,8 @@ MS: Final = 1000
 _CURES: Final[Mapping[CampaignEvent, Mapping[CampaignStatus, str]]] = {
     CampaignEvent.START: {CampaignStatus.PAUSED: "dialer campaign resume"},
     CampaignEvent.RESUME: {CampaignStatus.DRAFT: "dialer campaign start"},
+    CampaignEvent.PAUSE: {CampaignStatus.DRAFT: "dialer campaign start"},
+    CampaignEvent.COMPLETE: {CampaignStatus.DRAFT: "dialer campaign cancel"},
 }
 _DONE: Final[Mapping[CampaignEvent, str]] = {
     CampaignEvent.START: "started",
@@ -75,12 +77,7 @@ class NewCampaign:
         ):
             if not least <= value <= most:
                 raise UsageError(f"{name}: {value:g} is not between {least} and {most}")
-        if not self.name.strip():
-            raise UsageError("a campaign needs a name")
-        if self.name.strip().isdecimal():
-            raise UsageError(
-                f"{self.name!r} would be taken for an id; choose a name with a letter in it"
-            )
+        check_name(self.name)
         if not self.numbers:
             raise UsageError(
                 "a campaign needs at least one number to call from",
@@ -93,6 +90,14 @@ class NewCampaign:
             Policy(self.max_retries, self.retry_intervals_s, self.retry_rules)
         except ValueError as error:
             raise UsageError(f"retries: {error}") from None
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError for what cannot name a campaign."""
+    if not name.strip():
+        raise UsageError("a campaign needs a name")
+    if name.strip().isdecimal():
+        raise UsageError(f"{name!r} would be taken for an id; choose a name with a letter in it")
 
 
 async def create(tx: Tx, new: NewCampaign, now: int) -> CampaignId:
@@ -272,7 +277,7 @@ async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -
     await tx.run("bump_revision")
     if moved:
         row = await tx.row("campaign_plan", campaign_id=campaign_id)
-        assert row is not None, "campaigns are not deleted"
+        assert row is not None, "it was moved, so it is there"
         before, after = {"status": CampaignStatus.ACTIVE}, {"status": status, "reason": why}
         await audit_log.record(tx, "campaign.pause", row["name"], now, before=before, after=after)
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from dialer import audit_log, hold, limits, pacing
 from dialer.attempts import Attempts, claimed
-from dialer.callees import recent_calls
+from dialer.callees import DAY_MS, recent_calls
 from dialer.counters import count_calls
 from dialer.do_not_call import refuse_listed
 from dialer.intents import claimed_rows, intent_rows
@@ -271,6 +271,7 @@ class Claims:
         for row in members:
             had = calls.get(row["contact_id"])
             wait = capped(caps[row["window_key"]], had, now, self.times) if had else None
+            wait = _resting(row["found_at"], now) or wait
             if wait is None:
                 due.append(row)
             else:
@@ -348,6 +349,7 @@ class Claims:
                     ring_timeout_s=plan.ring_timeout_s,
                     amd=plan.amd,
                     detect_message_end=plan.on_machine is OnMachine.LEAVE_MESSAGE,
+                    revision=plan.revision,
                 )
             )
         return claims
@@ -385,6 +387,13 @@ class Claims:
     def _check_at(self, claim: Claim) -> int:
         """When an intent without an answer becomes suspicious."""
         return claim.void_at + int(self.times.answer_s * MS)
+
+
+def _resting(found_at: int | None, now: int) -> Wait | None:
+    """What a call at *found_at* says that was found after a restore and belongs to no attempt."""
+    if found_at is None or found_at + DAY_MS <= now:
+        return None
+    return Wait(WaitReason.CALLEE_CAP, found_at + DAY_MS)
 
 
 def _comes_at(wait: Wait) -> float:

@@ -10,12 +10,11 @@ that belongs to the old one.
 import asyncio
 from typing import Final, Protocol
 
-import structlog
-
 from dialer.errors import WrongStateError
 from dialer.launcher import Brake
+from dialer.lazy_log import Log
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: How often the clocks are compared, in seconds.

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TypeAlias
 
-import structlog
 import uvicorn
 
 from dialer import clock
 from dialer.app import App, Engine, Monitoring, build
 from dialer.errors import DialerError, UnreachableError
+from dialer.lazy_log import Log
 from dialer.meters import Meters
 from dialer.notify import ServiceManager
 from dialer.reloading import Reloading
@@ -29,7 +29,7 @@ from dialer.supervision import (
 from dialer.timezones import pin_zone_data
 from dialer.web.current import CurrentWeb
 
-log = structlog.get_logger()
+log = Log()
 
 #: What goes on for ever.
 Loop: TypeAlias = Callable[[], Awaitable[None]]
@@ -101,10 +101,12 @@ def _first(errors: BaseExceptionGroup[DialerError]) -> DialerError:
 
 
 async def _main(settings: Settings, reread: Callable[[], Settings]) -> None:
+    signals = Signals()
+    signals.heed_reload()  # which would end the process; it is carried out when the daemon is up
     listener = listen(settings.host, settings.port)
     with listener:
         async with build(settings) as app:
-            await _serve(app, listener, reread)
+            await _serve(app, listener, signals, reread)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -118,10 +120,12 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(app: App, listener: socket.socket, reread: Callable[[], Settings]) -> None:
+async def _serve(
+    app: App, listener: socket.socket, signals: Signals, reread: Callable[[], Settings]
+) -> None:
     web = CurrentWeb(app.web)
     server = _web_server(app, web)
-    signals, manager = Signals(), ServiceManager.of(os.environ, os.getpid())
+    manager = ServiceManager.of(os.environ, os.getpid())
     signals.heed()
     turning = watched(app, manager)
     port, daemon_id = listener.getsockname()[1], app.engine.lease.daemon_id

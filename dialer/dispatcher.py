@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-import structlog
-
 from dialer import hold
 from dialer.batching import Batcher
 from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult, Claims
 from dialer.errors import DialerError
 from dialer.launcher import Launcher
+from dialer.lazy_log import Log
 from dialer.leases import Lease
 from dialer.meters import NO_METERS, Meters
 from dialer.model import CampaignId, WaitReason
@@ -31,7 +30,7 @@ from dialer.states import CampaignStatus
 from dialer.telling import Telling
 from dialer.waits import count_waits, record_waits
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: Members taken in one round at the most: one bounded transaction.

@@ -321,8 +321,8 @@ async def _record_removal(tx: Tx, phone: str, rows: Sequence[Row], now: int) -> 
         await audit_log.record(tx, "dnc.remove", phone, now, before=before)
         return
     campaign = await tx.row("campaign_plan", campaign_id=rows[0]["campaign_id"])
-    assert campaign is not None, "campaigns are not deleted"
-    await audit_log.record(tx, "dnc.clear", campaign["name"], now, before=before)
+    subject = str(rows[0]["campaign_id"]) if campaign is None else campaign["name"]
+    await audit_log.record(tx, "dnc.clear", subject, now, before=before)
 
 
 async def _remember(

@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
+from pathlib import Path
 from typing import Any, Final
 
 from dialer import audit_log
@@ -168,6 +169,13 @@ async def erase(database: Database, clock: Clock, phone: str, key: PhoneKey, wip
     return Erased(pseudonym, found, mentions, kept, alike, await wipe(Mention(phone).in_bytes))
 
 
+async def files_written(database: Database) -> Sequence[Path]:
+    """The files that rejected rows and exports were written to, wherever they lie, if at all."""
+    async with database.read() as tx:
+        paths = [Path(row["path"]) for row in await tx.rows("files_written")]
+    return [path for path in paths if path.is_absolute()]  # standard output is no file
+
+
 class Mention:
     """A number as it may stand in a text, with its country or without, written in any way."""
 
@@ -221,6 +229,7 @@ async def _replace(tx: Tx, phone: str, key: PhoneKey, now: int) -> tuple[str, Fo
         ],
     )  # fmt: skip
     await tx.run("erase_contact", phone=phone, pseudonym=pseudonym, now=now)
+    await tx.run("erase_found_calls", phone=phone)
     await tx.run("erase_dnc", phone=phone)
     await tx.run("erase_dnc_history", phone=phone, pseudonym=pseudonym)
     if found.contacts:

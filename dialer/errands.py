@@ -6,14 +6,13 @@ Both race with the end of the call; a call that is over already is what was want
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from dialer.errors import DialerError
 from dialer.folding import Action, HangUp
+from dialer.lazy_log import Log
 from dialer.model import AttemptId
 from dialer.ports import Carrier
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Errands:

@@ -9,7 +9,7 @@ DialerError                 the message names the value and the cure; `next` is 
 ├── UnreachableError        daemon, carrier or port cannot be reached             exit 6
 └── StoreError              the database refused                                  exit 1
     ├── StoreBusyError      somebody else held the database for too long
-    └── SchemaError         the database's schema is not the one this release needs
+    └── SchemaError         the database's schema is not the one this release needs exit 5
 """
 
 from enum import StrEnum
@@ -88,4 +88,5 @@ class StoreBusyError(StoreError):
 class SchemaError(StoreError):
     """The database's schema is missing, older or newer than this release needs."""
 
+    exit_code = 5
     code = "schema"

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from amd.verdict import Verdict
 from dialer.attempts import AttemptRecord
-from dialer.model import AttemptId, CallEvent, CallSid, EventSource, OnMachine
+from dialer.model import AttemptId, CallEvent, CallSid, EventSource, FailReason, OnMachine
 from dialer.outcomes import greeting_is_over, merge, outcome_of, verdict_of
 from dialer.states import AttemptEvent, AttemptState, MemberEvent, MemberState
 
@@ -106,7 +106,8 @@ def _accept(record: AttemptRecord, now: int) -> None:
     member = record.member
     if member.follows and member.state in _GIVEN_UP:
         member.advance(MemberEvent.FOUND)
-        member.reason = None
+        if member.reason is not FailReason.SKIPPED:  # whoever was taken out stays out after it
+            member.reason = None
         member.absent -= 1
 
 

@@ -6,6 +6,7 @@ campaign's pause does. It is pulled by a command, whether a daemon runs or not, 
 database begins its life with it. Only a person releases it. Campaigns keep the state they are in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
@@ -57,11 +58,15 @@ class Hold:
 
 
 class Pulled(NamedTuple):
-    """The hold that stands, whether it is a new one, and how many calls go on."""
+    """The hold that stands, whether it is a new one, and how many calls go on.
+
+    *deaf* are daemons of an earlier release, which know of no hold and go on calling.
+    """
 
     hold: Hold
     new: bool
     calls: int
+    deaf: Sequence[str] = ()
 
 
 async def standing(tx: Tx) -> Hold | None:
@@ -93,9 +98,19 @@ async def pull(tx: Tx, now: int, *, reason: str = "", hang_up: bool = False) -> 
         await tx.run("hang_up_held", now=now)
         await tx.run("bump_revision")
         await audit_log.record(tx, "dialing.hang-up", EVERYTHING, now, after={"hang_up": True})
+    return await pulled(tx, now, new=before is None)
+
+
+async def pulled(tx: Tx, now: int, *, new: bool) -> Pulled:
+    """How things are now that everything is held.
+
+    A release that knows of the hold writes down its version, and no release before it did.
+    """
     stands = await standing(tx)
     assert stands is not None, "it was pulled"
-    return Pulled(stands, before is None, await tx.value("open_calls"))
+    daemons = await tx.rows("live_daemons", now=now)
+    deaf = [row["name"] for row in daemons if not row["version"]]
+    return Pulled(stands, new, await tx.value("open_calls"), deaf)
 
 
 async def put(tx: Tx, now: int, *, reason: str, hang_up: bool = False) -> None:

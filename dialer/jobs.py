@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-import structlog
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from dialer.errors import DialerError
+from dialer.lazy_log import Log
 from dialer.ports import Clock
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: After the start calls come first.

@@ -1,11 +1,11 @@
 """Sending requests to the carrier: each claim once, at its instant, after a last look.
 
 Theory of operation. Claims wait here for their slot, a tenth of a second at most. When it comes,
-one read asks the store which of the due attempts are still wanted — the campaign active, the
-attempt ours — and only those are sent, each by a task of its own; the rest go back uncounted.
-So a pause that has committed stops every call whose last look comes after it. The order carries
-the instant after which it is void (window, lease, patience), and the carrier's door checks it as
-its very last statement before bytes leave.
+one read asks the store which of the due attempts are still wanted — the campaign active and as it
+was at the claim, the attempt ours and not called off — and only those are sent, each by a task of
+its own; the rest go back uncounted. So a pause that has committed, or an edit, stops every call
+whose last look comes after it. The order carries the instant after which it is void (window,
+lease, patience), and the carrier's door checks it as its very last statement before bytes leave.
 
 Where an operator has a check of their own, claims are screened before they wait here, many at
 once (see ``screening.py``); the last look stays the last question.
@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol, assert_never
 
-import structlog
-
 from dialer.batching import Batcher
 from dialer.calls import Calls
+from dialer.lazy_log import Log
 from dialer.leases import Lease
 from dialer.meters import NO_METERS, Meters, RetryReason
 from dialer.model import AttemptId, CampaignId, Claim
@@ -38,11 +37,12 @@ from dialer.ports import (
     Placement,
     Refusal,
     Refused,
+    Row,
     Throttled,
 )
 from dialer.screening import Screening
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: After a request that could not leave, the account rests this long, doubling up to the bound.
@@ -215,7 +215,8 @@ class Launcher:
             # What cannot be confirmed is not sent.
             log.error("launch.unconfirmed", claims=len(due), error=str(error))
             return set()
-        return {row["id"] for row in rows}
+        claims = {claim.attempt_id: claim for claim in due}
+        return {row["id"] for row in rows if as_decided(claims[row["id"]], row)}
 
     async def _send(self, claim: Claim, sent_at: int) -> None:
         try:
@@ -305,3 +306,8 @@ class Launcher:
         self._batcher.post(
             self._calls.released, [(claim.attempt_id, why, due_at) for claim in claims]
         )
+
+
+def as_decided(claim: Claim, row: Row) -> bool:
+    """Whether the campaign is as it was when the claim was made; *row* is one of ``sendable``."""
+    return bool(row["revision"] == claim.revision)

@@ -11,14 +11,13 @@ lock file) needs neither: whoever held the lock before is certainly gone.
 import asyncio
 from typing import Final
 
-import structlog
-
 from dialer.errors import DialerError, WrongStateError
+from dialer.lazy_log import Log
 from dialer.meters import NO_METERS, Meters
 from dialer.model import DaemonId
 from dialer.ports import Clock, Database
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: Requests stop this long before the lease ends: clocks differ, sockets take their time.

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from io import TextIOWrapper
@@ -24,7 +24,7 @@ from typing import Any, Final, TextIO, cast
 import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
 
-from dialer import masking
+from dialer import lazy_log, masking
 from dialer.errors import UnreachableError
 
 
@@ -116,11 +116,16 @@ def configure(
     one. *secrets* are hidden wherever they stand. What libraries log, warnings and uncaught errors
     take the same way. Raises UnreachableError for a file that cannot be written.
     """
-    hide = _Hide(secrets)
-    keep = () if file is None else (_Keep(_opened(file, file_mb), hide),)
-    _log_to_stderr(log_format, level, for_good=True, keep=keep, hide=hide)
+    keep = () if file is None else (_Keep(_opened(file, file_mb), _HIDE),)
+    _HIDE.only(secrets)
+    _log_to_stderr(log_format, level, for_good=True, keep=keep, hide=_HIDE)
     _take_in_libraries()
     _take_in_last_words()
+
+
+def hide(secrets: Collection[str]) -> None:
+    """Hide *secrets*, too, wherever they stand, from now on."""
+    _HIDE.also(secrets)
 
 
 def set_level(level: str) -> None:
@@ -141,6 +146,7 @@ def _log_to_stderr(
     keep: Collection["_Keep"] = (),
     hide: "_Hide | None" = None,
 ) -> None:
+    lazy_log.is_set_up()
     set_level(level)
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     structlog.configure(
@@ -182,15 +188,28 @@ class _Words:
 class _Hide:
     """The last look at a line: the secrets of the settings are in none."""
 
-    def __init__(self, secrets: Collection[str]) -> None:
+    def __init__(self) -> None:
+        self._secrets: Sequence[str] = ()  # the longest first, for one may hold another
+
+    def only(self, secrets: Collection[str]) -> None:
+        """Look for these, and no others any more."""
+        self._secrets = ()
+        self.also(secrets)
+
+    def also(self, secrets: Collection[str]) -> None:
+        """Look for these, too: what was one before may still be said."""
         known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
         as_written = {json.dumps(secret)[1:-1] for secret in known}
-        self._secrets = sorted({*known, *as_written}, key=len, reverse=True)
+        self._secrets = sorted({*self._secrets, *known, *as_written}, key=len, reverse=True)
 
     def __call__(self, _logger: object, _method: str, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, masking.HIDDEN)
         return line
+
+
+#: Of this process, whose loggers are kept once made.
+_HIDE: Final = _Hide()
 
 
 class _LogFile(RotatingFileHandler):

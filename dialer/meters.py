@@ -106,6 +106,9 @@ class Meters:
     def loop_lagged(self, lag_s: float) -> None:
         """A timer of the event loop came so much late."""
 
+    def lines_limited(self, limit: int) -> None:
+        """The account may have so many calls at once, from now on; 0: as many as it likes."""
+
     def settings_loaded(self, at: int) -> None:
         """Settings were read and are in force from *at* on (UTC ms)."""
 

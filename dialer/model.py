@@ -197,6 +197,7 @@ class Claim(NamedTuple):
     ring_timeout_s: int
     amd: AmdMode
     detect_message_end: bool
+    revision: int  # of the campaign it was decided by
 
 
 class InboundCall(NamedTuple):

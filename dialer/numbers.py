@@ -120,7 +120,7 @@ async def find(tx: Tx, phone: str, region: str | None = None) -> Row:
         phones = [each["phone"] for each in await tx.rows("number_phones")]
         raise NotFoundError(
             f"there is no number {phone!r}{did_you_mean(close_matches(phone, phones))}",
-            next_step=f"dialer numbers add {phone}",
+            next_step="dialer numbers list",
         )
     return row
 

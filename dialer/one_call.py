@@ -24,14 +24,21 @@ async def with_news(tx: Tx, call: str) -> tuple[Row, Sequence[Row]]:
 async def hang_up(tx: Tx, call: str, now: int) -> Row:
     """Ask for the end of a call that goes on; whoever owns it ends it.
 
-    Raises WrongStateError for one that is over. Asking twice is asking once.
+    One that is not made yet, its state being ``intent``, is not made any more, unless its request
+    is on its way: then it ends as soon as it is known. Raises WrongStateError for one that is over.
+    Asking twice is asking once.
     """
-    row = await find(tx, call)
+    row = _going_on(await find(tx, call))
+    if await tx.run("hang_up_call", attempt_id=row["id"], now=now):
+        await audit_log.record(tx, "calls.hang-up", row["id"], now, after={"hang_up": True})
+        return row
+    return _going_on(await find(tx, row["id"]))  # it may have ended at this moment
+
+
+def _going_on(row: Row) -> Row:
     if row["closed_at"] is not None:
         raise WrongStateError(
             f"call {row['id']} is over ({row['outcome'] or row['state']})",
             next_step=f"dialer calls show {row['id']}",
         )
-    if await tx.run("hang_up_call", attempt_id=row["id"], now=now):
-        await audit_log.record(tx, "calls.hang-up", row["id"], now, after={"hang_up": True})
     return row

@@ -1,6 +1,7 @@
 """Writing small files of our own: whole or not at all, and for no other eyes unless they were."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,4 +33,5 @@ def replace_text(file: Path, text: str, *, mode: int = _OWNERS) -> None:
             next_step="check that its folder exists and is writable",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only refuses even where there is nothing
+            partial.unlink(missing_ok=True)

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
-
 from dialer import rule_book
-from dialer.errors import DialerError, UsageError
+from dialer.errors import DialerError, NotFoundError, UsageError
 from dialer.hours import (
     ALWAYS_OPEN,
     HolidayProvider,
@@ -18,6 +16,7 @@ from dialer.hours import (
     closing_when_unknown,
 )
 from dialer.hours_format import from_json
+from dialer.lazy_log import Log
 from dialer.model import AgentKind, AmdMode, CampaignId, OnMachine
 from dialer.ports import Row, Tx
 from dialer.rules.pack import current_pack
@@ -31,7 +30,7 @@ from retries.policy import Policy
 from rotation.pool import Limits
 from rotation.strategies import Strategy
 
-log = structlog.get_logger()
+log = Log()
 
 _DAY_S: Final = 86_400
 #: In place of a campaign: what is wrong with the rules of all.
@@ -117,7 +116,7 @@ class Plans:
     async def of(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
         """One campaign, whatever its status; it does not end before the transaction does."""
         row = await tx.row("deciding_plan", campaign_id=campaign_id)
-        assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        assert row is not None, f"campaign {campaign_id} has attempts, so nobody can delete it"
         # What is over is settled, whatever can be read. A retry may be put into a closed hour by
         # that, but nobody is claimed for a campaign whose hours or rules are unreadable.
         try:
@@ -134,18 +133,22 @@ class Plans:
             return plan_from({**row, "schedule_body": None}, self._holidays, rules)
 
     async def readable(self, tx: Tx, campaign_id: CampaignId) -> CampaignPlan:
-        """One campaign; raises UsageError when its hours or the rules cannot be read."""
+        """One campaign; raises UsageError when its hours or the rules cannot be read, NotFoundError
+        when somebody has deleted it meanwhile."""
         row = await tx.row("campaign_plan", campaign_id=campaign_id)
-        assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        if row is None:
+            raise gone()
         try:
             return self._plan(row, await self._rules_as_of(tx, row))
         except ValueError as error:
             raise UsageError(f"campaign {row['name']!r} cannot be read: {error}") from error
 
     async def as_of(self, tx: Tx, campaign_id: CampaignId, rule_set_id: int | None) -> CampaignPlan:
-        """A campaign under the rules of a past set; its settings are today's."""
+        """A campaign under the rules of a past set; its settings are today's. Raises NotFoundError
+        when somebody has deleted it meanwhile."""
         row = await tx.row("campaign_plan", campaign_id=campaign_id)
-        assert row is not None, f"campaign {campaign_id} has members, so it exists"
+        if row is None:
+            raise gone()
         windows = Windows(await rule_book.as_of(tx, rule_set_id), self._holidays)
         return plan_from(row, self._holidays, Rules(rule_set_id, windows))
 
@@ -184,6 +187,13 @@ class Plans:
             known = self._known[row["id"]] = plan_from(row, self._holidays, rules)
             self._told.over(row["id"])
         return known
+
+
+def gone() -> NotFoundError:
+    """What to raise of a campaign that was there a moment ago: somebody has deleted it."""
+    return NotFoundError(
+        "the campaign is gone: somebody has deleted it", next_step="dialer campaign list"
+    )
 
 
 def plan_from(row: Row, holidays: HolidayProvider, rules: Rules) -> CampaignPlan:

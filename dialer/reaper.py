@@ -17,11 +17,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import structlog
-
 from dialer.batching import Batcher
 from dialer.calls import Calls, CallTimes
 from dialer.errors import DialerError
+from dialer.lazy_log import Log
 from dialer.leases import Lease
 from dialer.meters import NO_METERS, Meters, Reconciled
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
@@ -30,7 +29,7 @@ from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
 from dialer.states import AttemptState, CampaignStatus
 from dialer.telling import Telling
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: Attempts asked about in one sweep, and at the same time.

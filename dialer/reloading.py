@@ -9,18 +9,17 @@ cannot be used changes nothing.
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from dialer import logs, pacing
 from dialer.app import App, carrier_config, web_from
 from dialer.bounds import account_limits
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.errors import DialerError
+from dialer.lazy_log import Log
 from dialer.meters import NO_METERS
 from dialer.settings import Settings
 from dialer.web.current import CurrentWeb
 
-log = structlog.get_logger()
+log = Log()
 
 #: Applied at once. Not the account or its server: attempts in doubt are looked for there.
 APPLIED: Final = frozenset(
@@ -64,6 +63,7 @@ class Reloading:
         """Read the configuration again; every error is logged, and the old values are kept."""
         try:
             read = self._reread()
+            logs.hide(read.secrets())
             changed = {
                 name
                 for name in Settings.model_fields
@@ -85,6 +85,7 @@ class Reloading:
     async def _apply(self, settings: Settings, changed: set[str]) -> None:
         logs.set_level(settings.log_level)
         self._engine.claims.allow(account_limits(settings))
+        self._meters.lines_limited(settings.max_concurrent)
         self._engine.launcher.space(pacing.per_second(settings.calls_per_second))
         if changed & _OF_THE_CLIENT:
             await self._reconnect(settings)

@@ -16,7 +16,6 @@ from dialer import audit_log
 from dialer.errors import NotFoundError, UsageError
 from dialer.hours import HORIZON_MS, HolidayProvider
 from dialer.hours_format import parse_weekly
-from dialer.phones import check_region
 from dialer.ports import Row, Tx
 from dialer.rules.changes_format import from_json, parse_date, rule_to_json, to_json
 from dialer.rules.pack import current_pack
@@ -29,7 +28,7 @@ from dialer.rules.rule import (
     check_form,
     parse_cap,
 )
-from dialer.rules.rule_set import RuleSet
+from dialer.rules.rule_set import Changes, RuleSet
 from dialer.suggestions import close_matches, did_you_mean
 
 _CLOSED: Final = "closed"
@@ -125,6 +124,8 @@ def region(text: str) -> str:
     if code == EVERYWHERE:
         return code
     country, dash, subdivision = code.partition("-")
+    from dialer.phones import check_region  # whose library takes its time, and is needed here only
+
     country = check_region(country)
     parts = current_pack().subdivisions.get(country, ())
     if dash and not parts:
@@ -225,6 +226,32 @@ async def switch_on(tx: Tx, rule_id: str, now: int) -> Rule:
     before = {"on": False, "reason": rules.changes.off.get(rule_id)}
     await audit_log.record(tx, "rules.on", rule_id, now, before=before, after={"on": True})
     return rules.find(rule_id)
+
+
+async def tighten(tx: Tx, others: Changes, now: int) -> bool:
+    """Put in force what *others* say beside the rules in force, wherever that is stricter; returns
+    whether it is anywhere.
+    """
+    rules = await _held(tx)
+    changes = rules.changes.tightened(others)
+    if changes == rules.changes:
+        return False
+    await _store(tx, RuleSet(rules.pack, changes), now)
+    after = {"changes": _ids(changes)}
+    await audit_log.record(
+        tx, "rules.tighten", "all", now, before={"changes": _ids(rules.changes)}, after=after
+    )
+    return True
+
+
+def changes_in(body: str) -> Changes:
+    """The changes in a stored rule set; raises UsageError when they cannot be read."""
+    return _read({"id": "that was", "body": body}).changes
+
+
+def _ids(changes: Changes) -> dict[str, list[str]]:
+    own = [rule.id for rule in changes.own]
+    return {"own": own, "off": sorted(changes.off), "on": sorted(changes.on)}
 
 
 async def _held(tx: Tx) -> RuleSet:

@@ -140,7 +140,16 @@ async def edit(tx: Tx, name: str, schedule: Schedule, now: int, *, rename: str =
 
 
 async def delete(tx: Tx, name: str, now: int) -> Row:
-    """Delete a schedule that no campaign has; raises WrongStateError naming those that do."""
+    """Delete a schedule; see :func:`deletable`."""
+    row = await deletable(tx, name)
+    await tx.run("delete_schedule", schedule_id=row["id"])
+    before = {"id": row["id"], **json.loads(row["body"])}
+    await audit_log.record(tx, "schedule.delete", row["name"], now, before=before)
+    return row
+
+
+async def deletable(tx: Tx, name: str) -> Row:
+    """A schedule that no campaign has; raises WrongStateError naming those that do."""
     row = await find(tx, name)
     users = [each["name"] for each in await tx.rows("schedule_users", schedule_id=row["id"])]
     if users:
@@ -148,9 +157,6 @@ async def delete(tx: Tx, name: str, now: int) -> Row:
             f"schedule {row['name']!r} is in use by {', '.join(map(repr, users))}",
             next_step=f"dialer campaign edit {users[0]!r} --set schedule=none",
         )
-    await tx.run("delete_schedule", schedule_id=row["id"])
-    before = {"id": row["id"], **json.loads(row["body"])}
-    await audit_log.record(tx, "schedule.delete", row["name"], now, before=before)
     return row
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Final, TypeAlias, assert_never
 
-import structlog
-
 from dialer.batching import Batcher
 from dialer.calls import PRE_DIAL_CHECK, Calls
 from dialer.errors import DialerError, UnreachableError
+from dialer.lazy_log import Log
 from dialer.masking import mask
 from dialer.model import AttemptId, CampaignId, Claim
 from dialer.ports import (
@@ -34,7 +33,7 @@ from dialer.ports import (
     Row,
 )
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: After a question without an answer its campaign rests this long, doubling up to the bound.

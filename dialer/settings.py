@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from dialer import configuration, retention
+from dialer import configuration, retention_days
 from dialer.clock import TimeScale
 from dialer.configuration import PREFIX, variable
 from dialer.errors import CredentialsError, UsageError
@@ -228,13 +228,13 @@ class Settings(BaseSettings):
             raise ValueError(f"not a check; write {pre_dial.FORMS}") from None
         return value
 
-    @field_validator(*(f"retain_{kind}_days" for kind in retention.Kind))
+    @field_validator(*(f"retain_{kind}_days" for kind in retention_days.Kind))
     @classmethod
     def _long_enough(cls, days: int, info: ValidationInfo) -> int:
         assert info.field_name is not None, "it is asked for fields"
-        kind = retention.Kind(info.field_name.removeprefix("retain_").removesuffix("_days"))
+        kind = retention_days.Kind(info.field_name.removeprefix("retain_").removesuffix("_days"))
         try:
-            retention.check_days(kind, days)
+            retention_days.check_days(kind, days)
         except UsageError as error:
             raise ValueError(error.message) from None
         return days
@@ -285,9 +285,9 @@ class Settings(BaseSettings):
         return self.look_ahead_s + self.patience_s + 2 * self.check_s
 
     @property
-    def retention(self) -> retention.Retention:
+    def retention(self) -> retention_days.Retention:
         """How long what is kept."""
-        return retention.Retention(
+        return retention_days.Retention(
             calls_days=self.retain_calls_days,
             events_days=self.retain_events_days,
             import_rows_days=self.retain_import_rows_days,

@@ -25,6 +25,7 @@ class Past(NamedTuple):
     unplaced: int
     outcome: Outcome | None  # of the attempt before this one
     window_key: str  # where the callee may be: there, too, it is to be open
+    skipped: bool = False  # an operator took it out while its call was lost
 
 
 class Ended(NamedTuple):
@@ -50,6 +51,8 @@ def after_call(ended: Ended, past: Past, plan: CampaignPlan, now: int, spread: f
         return Move(MemberEvent.COMPLETE if reached else MemberEvent.NO_TALK, now)
     if plan.status in _CALLED_OFF:
         return Move(MemberEvent.CANCEL, now, FailReason.CANCELLED)
+    if past.skipped:
+        return Move(MemberEvent.FAIL, now, FailReason.SKIPPED)
     decision = plan.policy.decide(
         _as_seen(ended, past),
         past.attempts,

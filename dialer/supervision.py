@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
-
 from dialer.app import App
 from dialer.errors import DialerError
+from dialer.lazy_log import Log
 from dialer.notify import FEEDINGS, ServiceManager, feeding
 from dialer.reloading import Reloading
 
-log = structlog.get_logger()
+log = Log()
 
 #: How often the service manager is told what the daemon does, if that has changed.
 STATUS_S: Final = 2.0
@@ -37,12 +36,16 @@ class Signals:
     reload: asyncio.Event = field(default_factory=asyncio.Event)
     dump: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def heed_reload(self) -> None:
+        """Take SIGHUP from here on, and one that has been kept until now."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
     def heed(self) -> None:
-        """Take the process's signals from here on."""
+        """Take the process's other signals from here on."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
         loop.add_signal_handler(signal.SIGUSR1, self.dump.set)
 
     def _ask_to_stop(self) -> None:

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from dialer.errors import DialerError
 from dialer.hours import NEVER_OPEN, HolidayProvider, Hours
-from dialer.places import Place
+from dialer.lazy_log import Log
+from dialer.place import Place
 from dialer.rules.rule import Cap, Rule
 from dialer.rules.rule_set import RuleSet
 from dialer.timezones import zone
 
-log = structlog.get_logger()
+log = Log()
 
 MS: Final = 1000
 #: In place of a key: where the callee may be has not been worked out.

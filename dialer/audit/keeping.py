@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from dialer.audit.evidence import Evidence
-from dialer.audit.records import ACTIVE, DONE, ENDED, OPEN, WAITING, Attempt, Daemon, Member
+from dialer.audit.records import (
+    ACTIVE,
+    DONE,
+    ENDED,
+    OPEN,
+    RESTING,
+    WAITING,
+    Attempt,
+    Daemon,
+    Member,
+)
 from dialer.audit.report import Scope, Violation, moment, of_attempt
 
 MS: Final = 1000
@@ -135,9 +145,10 @@ def _lost(evidence: Evidence, member: Member) -> str | None:
     """How a member got out of the reach of everybody who could move it on."""
     if member.state not in ACTIVE | DONE:
         return f"member {member.id} is in no known state: {member.state!r}"
-    if evidence.over and member.state in ACTIVE:
-        return f"member {member.id} is still {member.state}"
     campaign = evidence.campaign_by_id.get(member.campaign_id)
+    begun = campaign is None or campaign.status not in RESTING or member.state not in WAITING
+    if evidence.over and begun and member.state in ACTIVE:
+        return f"member {member.id} is still {member.state}"
     if campaign is not None and campaign.status in ENDED and member.state in WAITING:
         return f"member {member.id} is {member.state}, and its campaign is {campaign.status}"
     attempt = evidence.attempt_by_id.get(member.attempt_id or "")

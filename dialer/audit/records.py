@@ -18,6 +18,7 @@ ACTIVE: Final = WAITING | {"dialing", "called"}
 OPEN: Final = frozenset({"intent", "unknown", "placed"})
 #: A campaign in one of these dials nobody any more.
 ENDED: Final = frozenset({"completed", "cancelled"})
+RESTING: Final = frozenset({"draft", "paused"})  # nobody is called until somebody says so
 
 #: What stands in place of the number of somebody who was erased begins like this.
 ERASED: Final = "erased:"

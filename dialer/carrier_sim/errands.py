@@ -6,9 +6,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self
 
-import structlog
+from dialer.lazy_log import Log
 
-log = structlog.get_logger()
+log = Log()
 P = ParamSpec("P")
 
 

@@ -138,6 +138,8 @@ def validate_agent(agent: Agent) -> None:
     requirement, fits = _REQUIREMENTS[agent.kind]
     if clean(agent.target) != agent.target or not fits(agent.target):
         raise UsageError(f"agent target {agent.target!r} does not fit {agent.kind}: {requirement}")
+    if agent.kind is AgentKind.MESSAGE:
+        _check_placeholders(agent.target)
     known = OPTIONS[agent.kind]
     for name, value in agent.options.items():
         if name not in known:
@@ -151,6 +153,16 @@ def validate_agent(agent: Agent) -> None:
     key = agent.options.get(OPT_OUT, NO_KEY)
     if key != NO_KEY and not re.fullmatch("[0-9]", key):
         raise UsageError(f"agent option 'opt_out' is no key: {key!r} (0 to 9, or none)")
+
+
+def _check_placeholders(text: str) -> None:
+    """Raise UsageError for a placeholder that does not end, which would be read out."""
+    rest = _VARIABLE.sub("", text)
+    if "{{" in rest or "}}" in rest:
+        raise UsageError(
+            f"the text has a placeholder that does not end, or is none: {rest!r};"
+            " write {{name}}"
+        )
 
 
 # -- one writer per kind of agent ----------------------------------------------------------------

@@ -8,7 +8,17 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from dialer.commands.console import counted, emit, iso, moment, one_line, say, table
+from dialer.commands.console import (
+    counted,
+    emit,
+    iso,
+    moment,
+    one_line,
+    rows_wanted,
+    say,
+    say_more,
+    table,
+)
 
 if TYPE_CHECKING:
     from dialer.audit_log import Entry, Verdict
@@ -29,7 +39,6 @@ def list_(
     actor: Annotated[str, typer.Option(help="By whom: ann@desk1, daemon, callee.")] = "",
     action: Annotated[str, typer.Option(help="As in campaign.start, or campaign for all.")] = "",
     subject: Annotated[str, typer.Option(help="The name or phone number it was done to.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """What was done, the latest first."""
@@ -41,7 +50,12 @@ def list_(
 
     async def use_case(tx: "Tx", _now: int) -> "list[Entry]":
         entries = await audit_log.listed(
-            tx, since_at=since_at, actor=actor, action=action, subject=subject, limit=limit
+            tx,
+            since_at=since_at,
+            actor=actor,
+            action=action,
+            subject=subject,
+            limit=rows_wanted(as_json=json_),
         )
         return [*entries]
 
@@ -58,8 +72,7 @@ def list_(
             for each in entries
         ],
     )
-    if len(entries) == limit:
-        say(f"the first {limit}; see more with --limit")
+    say_more(len(entries))
 
 
 @app.command(epilog="Example: dialer audit-log show 12")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import counted, emit, iso, moment, say
+from dialer.commands.console import PARTLY, emit, iso, moment, say
 
 if TYPE_CHECKING:
     from dialer.hold import Hold, Pulled
     from dialer.ports import Row, Tx
+    from dialer.restored import Begun
 
 EXAMPLES = "Examples: dialer pause --all --reason 'script is wrong' · dialer resume --all"
 
@@ -26,6 +27,13 @@ def pause(
     hang_up: Annotated[
         bool, typer.Option("--hang-up", help="End the calls that go on, too.")
     ] = False,
+    restored: Annotated[
+        str | None,
+        typer.Option(
+            help="With --all: the database was restored, and calls since then, ISO 8601, may be"
+            " missing. Pauses every campaign, and wants dialer db reconcile."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Stop calling: everything, or the campaigns named. Needs no running daemon."""
@@ -33,6 +41,9 @@ def pause(
     from dialer.commands.session import writing
 
     _check_choice(names, everything, "pause")
+    if restored is not None:
+        _hold_restored(restored, everything=everything, reason=reason, hang_up=hang_up, json_=json_)
+        return
 
     async def held(tx: "Tx", now: int) -> "Pulled":
         return await hold.pull(tx, now, reason=reason, hang_up=hang_up)
@@ -97,8 +108,7 @@ def say_held(hold: "Hold | None") -> None:
     """Tell that everything is held, by whom, why and what releases it; nothing when it is not."""
     if hold is not None:
         say(f"everything is held since {moment(hold.at)} by {hold.words}")
-        cure = "dialer db reconcile" if hold.wants_reconciliation else "dialer resume --all"
-        say(f"next:  {cure}")
+        say(f"next:  {_cure(hold)}")
 
 
 def _check_choice(names: Sequence[str] | None, everything: bool, verb: str) -> None:
@@ -110,20 +120,64 @@ def _check_choice(names: Sequence[str] | None, everything: bool, verb: str) -> N
         )
 
 
-def _tell_hold(pulled: "Pulled", *, in_json: bool) -> None:
+def _hold_restored(
+    since: str, *, everything: bool, reason: str, hang_up: bool, json_: bool
+) -> None:
+    """Hold a database that another tool has put back, before a daemon sees it."""
+    from dialer import restored
+    from dialer.commands.parsing import instant
+    from dialer.commands.session import writing
+    from dialer.errors import UsageError
+
+    if not everything:
+        raise UsageError(
+            "--restored is about the whole database",
+            next_step=f"dialer pause --all --restored {since}",
+        )
+    since_at = instant(since)
+
+    async def begun(tx: "Tx", now: int) -> "Begun":
+        why = reason or "restored"
+        return await restored.begin(tx, now, since_at=since_at, reason=why, hang_up=hang_up)
+
+    done = writing(begun)
+    if not json_ and done.paused:
+        say(f"paused, since nobody can tell what else was stopped: {', '.join(done.paused)}")
+    _tell_hold(done.pulled, in_json=json_, paused=done.paused)
+
+
+def _tell_hold(pulled: "Pulled", *, in_json: bool, paused: Sequence[str] | None = None) -> None:
+    """Say what stands; exit code 7 when a daemon goes on all the same."""
     hold = pulled.hold
     if in_json:
-        emit({"hold": as_json(hold), "new": pulled.new, "calls": pulled.calls})
-        return
+        told = {"hold": as_json(hold), "new": pulled.new, "calls": pulled.calls}
+        emit(told | {"deaf": [*pulled.deaf]} | ({} if paused is None else {"paused": [*paused]}))
+    else:
+        _say_pulled(pulled)
+    if pulled.deaf:
+        names = ", ".join(pulled.deaf)
+        typer.echo(
+            f"NOT HELD: {names}: an earlier release runs there, which knows of no hold and GOES ON"
+            " CALLING; stop it now (process ids follow the machine's name)",
+            err=True,
+        )
+        raise typer.Exit(PARTLY)
+
+
+def _say_pulled(pulled: "Pulled") -> None:
+    hold = pulled.hold
     if pulled.new:
         say("everything is held: nobody is called, whatever the state of their campaign")
     else:
         say(f"everything is held already, since {moment(hold.at)} by {hold.words}")
     if pulled.calls:
-        calls = counted(pulled.calls, "call")
-        ending = "are being ended by their daemons" if hold.hang_up_at else "run to their end"
-        say(f"{calls} that go on {ending}")
-    say("next:  dialer resume --all")
+        ending = "ended by their daemons" if hold.hang_up_at else "left to end by themselves"
+        say(f"live calls: {pulled.calls:,}, {ending}")
+    say(f"next:  {_cure(hold)}")
+
+
+def _cure(hold: "Hold") -> str:
+    return "dialer db reconcile" if hold.wants_reconciliation else "dialer resume --all"
 
 
 def _tell_campaigns(rows: "Sequence[Row]", *, in_json: bool) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from dialer.commands import calls_one, calls_tail, exporting
 from dialer.commands.calls_tail import call_json
-from dialer.commands.console import emit, moment, say, table
+from dialer.commands.console import emit, moment, rows_wanted, say, say_more, table
 
 __all__ = ["app", "call_json"]
 
@@ -19,10 +19,11 @@ def _calls() -> None:
     """What was dialed, and what came of it."""
 
 
-@app.command("list", epilog="Example: dialer calls list --campaign Renewals --limit 100 --json")
+@app.command("list", epilog="Example: dialer calls list --campaign Renewals --limit 100")
 def list_(
-    campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 25,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", "-c", help="Only of this campaign.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """The most recent calls, newest first."""
@@ -32,7 +33,9 @@ def list_(
 
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
         campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else 0
-        return await tx.rows("list_calls", campaign_id=campaign_id, limit=limit)
+        return await tx.rows(
+            "list_calls", campaign_id=campaign_id, limit=rows_wanted(as_json=json_)
+        )
 
     rows = reading(use_case)
     if json_:
@@ -56,6 +59,7 @@ def list_(
             for row in rows
         ],
     )
+    say_more(len(rows))
 
 
 app.command("tail", epilog=calls_tail.EXAMPLES)(calls_tail.tail)

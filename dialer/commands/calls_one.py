@@ -60,9 +60,14 @@ def hangup(
     call: Call,
     json_: Json = False,
 ) -> None:
-    """End a call that goes on; the daemon whose call it is does so at once."""
+    """End a call that goes on; the daemon whose call it is does so at once.
+
+    One that is not made yet is not made: its contact is called no sooner than after the campaign's
+    retry interval, and no attempt is counted.
+    """
     from dialer import one_call
     from dialer.commands.session import writing
+    from dialer.states import AttemptState
 
     async def use_case(tx: "Tx", now: int) -> "tuple[Row, bool]":
         row = await one_call.hang_up(tx, call, now)
@@ -70,8 +75,14 @@ def hangup(
 
     row, served = writing(use_case)
     if json_:
-        emit({"id": row["id"], "sid": row["sid"], "asked": True, "daemon": served})
+        facts = {name: row[name] for name in ("id", "sid", "state")}
+        emit({**facts, "asked": True, "daemon": served})
         return
-    say(f"call {row['id']} is to end")
+    if row["state"] == AttemptState.INTENT:
+        say(f"call {row['id']} is not to be made; if it is on its way, it ends at once")
+        say("its contact is called again no sooner than after the campaign's retry interval")
+        say(f"next:  dialer contacts skip {row['contact_id']} --campaign {row['campaign']!r}")
+    else:
+        say(f"call {row['id']} is to end")
     if not served:
         say("no daemon is running; it is ended when one is: dialer run")

@@ -98,7 +98,7 @@ class Seen:
 
 def _line(row: "Row", *, in_json: bool) -> str:
     from dialer.commands.console import moment, one_line
-    from dialer.commands.watch_run import zone_of
+    from dialer.commands.showing import zone_of
     from dialer.commands.watch_text import call_line
     from dialer.commands.words import Clock
     from dialer.watching import call_of

@@ -87,7 +87,7 @@ def start(
         async with desk.database.write() as tx:
             return await campaigns.move(tx, name, CampaignEvent.START, desk.clock.now())
 
-    _moved(working(use_case), as_json=json_)
+    _moved(working(use_case, whole=True), as_json=json_)
 
 
 @app.command(epilog="Example: dialer campaign pause Renewals --reason 'script is wrong'")
@@ -141,7 +141,8 @@ def cancel(
     confirm_typed(
         f"Cancel campaign {row['name']!r} for good? It can never be started again.",
         row["name"],
-        yes=yes or confirm_ == row["name"],
+        yes=yes,
+        confirmed=confirm_,
         declined="nothing was cancelled",
     )
     _move(row["name"], CampaignEvent.CANCEL, as_json=json_)

@@ -150,7 +150,11 @@ async def _make(tx: "Tx", texts: dict[str, str], now: int) -> "Row":
     from dialer.errors import UsageError
 
     if ("agent" in texts) == ("say" in texts):
-        raise UsageError("say who talks to people: either --agent NAME or --say TEXT")
+        raise UsageError(
+            "say who talks to people: either --agent NAME or --say TEXT",
+            next_step="dialer campaign create --help",
+        )
+    campaigns.check_name(texts["name"])
     # An agent that stays behind when the rest is refused is gone with the transaction.
     fields = {"numbers": ()} | await looked_up(tx, texts, texts["name"], now)
     new = campaigns.NewCampaign(**fields | read_fields(texts))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import asks, confirm_typed, emit, iso, say, table
+from dialer.commands.console import asks, confirm_typed, counted, emit, iso, say, table
 
 if TYPE_CHECKING:
     from dialer.campaign_edits import Edit
@@ -97,7 +97,11 @@ def clone(
     contacts: Annotated[bool, typer.Option("--contacts", help="Take over all members.")] = False,
     json_: Json = False,
 ) -> None:
-    """Make a draft with the settings of a campaign; without --only or --contacts it has nobody."""
+    """Make a draft with the settings of a campaign; without --only or --contacts it has nobody.
+
+    Left out is whoever was skipped, is on the campaign's do-not-call list or on that for all, or
+    failed since the number is none, a fax machine answered or the pre-dial check refused it.
+    """
     from dialer import campaign_edits
     from dialer.commands.parsing import choice
     from dialer.commands.session import writing
@@ -106,14 +110,15 @@ def clone(
     states = [choice("only", each, MemberState) for each in only or []]
     wanted = list(MemberState) if contacts else states
 
-    async def use_case(tx: "Tx", now: int) -> tuple["Row", int]:
-        return await campaign_edits.clone(tx, name, new_name, wanted, now)
-
-    row, members = writing(use_case)
+    made = writing(lambda tx, now: campaign_edits.clone(tx, name, new_name, wanted, now))
+    row, members = made.campaign, made.members
     if json_:
-        emit({"id": row["id"], "name": row["name"], "status": row["status"], "members": members})
+        facts = {key: row[key] for key in ("id", "name", "status")}
+        emit({**facts, "members": members, "left_out": dict(made.left_out)})
         return
     say(f"campaign {row['name']!r} is made (id {row['id']}), as a draft of {members:,} contacts")
+    for why, count in made.left_out.items():
+        say(f"{counted(count, 'member')} left out: {why}")
     say(
         f"next:  dialer campaign check {row['name']!r}"
         if members
@@ -148,6 +153,8 @@ def delete(
     json_: Json = False,
 ) -> None:
     """Delete a campaign that never called anybody; its contacts stay. Others can be archived."""
+    from dataclasses import asdict
+
     from dialer import campaign_edits
     from dialer.commands.session import reading, writing
 
@@ -155,14 +162,17 @@ def delete(
     confirm_typed(
         f"Delete campaign {row['name']!r} with {found.members:,} memberships?",
         row["name"],
-        yes=yes or confirm == row["name"],
+        yes=yes,
+        confirmed=confirm,
         declined="nothing was deleted",
     )
     gone = writing(lambda tx, now: campaign_edits.delete(tx, row["name"], now))
     if json_:
-        emit({"id": row["id"], "name": row["name"], "members": gone.members})
-    else:
-        say(f"campaign {row['name']!r} is deleted; its {gone.members:,} contacts are still there")
+        emit({"id": row["id"], "name": row["name"], **asdict(gone)})
+        return
+    say(f"campaign {row['name']!r} is deleted; its {gone.members:,} contacts are still there")
+    for import_id in gone.imports:
+        say(f"import {import_id} into it was cut short and cannot go on; see dialer imports list")
 
 
 def export_config(

@@ -52,7 +52,7 @@ async def look(desk: "Desk") -> "Standing":
 
 def print_campaigns(stands: "Standing", campaigns: "Sequence[CampaignOverview]") -> None:
     """A table: with glyphs on a terminal, with words alone for programs."""
-    from dialer.commands.watch_run import plain_glyphs, zone_of
+    from dialer.commands.showing import plain_glyphs, zone_of
     from dialer.commands.words import STATUS, Clock
 
     def badge(campaign: "CampaignOverview") -> str:

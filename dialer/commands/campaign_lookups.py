@@ -41,7 +41,11 @@ async def looked_up(
     if "numbers" in texts:
         given = [part for part in texts["numbers"].split(",") if part.strip()]
         pool = [await numbers.find_weighted(tx, part) for part in given]
-        fields["numbers"] = list(dict(pool).items())
+        ids = [number_id for number_id, _ in pool]
+        for number_id, text in zip(ids, given, strict=True):
+            if ids.count(number_id) > 1:
+                raise UsageError(f"number {text.strip()} is given twice")
+        fields["numbers"] = pool
     return fields
 
 

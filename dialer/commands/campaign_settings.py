@@ -180,7 +180,10 @@ def setting_name(given: str, *, known: tuple[str, ...] = NAMES, flag: str = "") 
     if name not in known:
         hint = did_you_mean(close_matches(name, known)) or f"; there are {', '.join(known)}"
         prefix = f"{flag}: " if flag else ""
-        raise UsageError(f"{prefix}unknown setting {given.strip()!r}{hint}")
+        raise UsageError(
+            f"{prefix}unknown setting {given.strip()!r}{hint}",
+            next_step="dialer campaign settings get NAME",
+        )
     return name
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -48,6 +48,32 @@ def emit(data: Any) -> None:
         table(names, [[rows.cell(row.get(name)) for name in names] for row in found])
 
 
+#: Rows of a list that a person sees when they say nothing; ``--limit`` says otherwise.
+USUAL: Final = 25
+#: More than any table has.
+ALL: Final = 2**62
+
+
+def rows_wanted(*, as_json: bool) -> int:
+    """How many rows a list has to read: what was asked for, all for programs and for whoever
+    chooses or orders them, a screenful for people at a terminal.
+    """
+    asked = presentation.current()
+    if asked.shapes_rows:
+        return ALL
+    if asked.limit is not None:
+        return asked.limit
+    return USUAL if sys.stdout.isatty() and not as_json else ALL
+
+
+def say_more(shown: int) -> None:
+    """Tell whoever sees as many rows as were read that there may be more."""
+    asked = presentation.current().limit
+    usual = USUAL if sys.stdout.isatty() else None
+    if shown and shown == (usual if asked is None else asked):
+        say(f"the first {shown}; see more with --limit")
+
+
 def _json(data: Any) -> None:
     json.dump(data, sys.stdout, indent=2, ensure_ascii=False, default=str)
     sys.stdout.write("\n")
@@ -73,7 +99,9 @@ def coloured(stream: Any = None) -> bool:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under *columns*: aligned on a terminal, tab-separated when piped."""
-    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    # A line is a row, whatever somebody is called.
+    texts = [["" if value is None else one_line(str(value)) for value in row] for row in rows]
+    texts = texts[: presentation.current().limit]
     if not sys.stdout.isatty():
         for row in texts:
             typer.echo("\t".join(row))
@@ -135,13 +163,18 @@ def report(error: DialerError, *, as_json: bool) -> None:
         typer.echo(f"next:  {error.next_step}", err=True)
 
 
-def confirm_typed(question: str, word: str, *, yes: bool, declined: str) -> None:
-    """Have *word* typed, on a terminal, before what nobody can bring back; elsewhere only *yes*
-    will do. *declined* is said when something else is typed.
+def confirm_typed(
+    question: str, word: str, *, yes: bool, declined: str, confirmed: str | None = None
+) -> None:
+    """Have *word* typed, on a terminal, before what nobody can bring back; elsewhere *yes* or the
+    word itself, *confirmed* by a flag, will do. *declined* is said when something else is typed.
     """
-    if yes or not asks():
-        confirm(question, yes=yes)
+    if confirmed is not None and confirmed != word:
+        raise UsageError(f"--confirm {confirmed!r} is not {word!r}; {declined}")
+    if yes or confirmed == word:
         return
+    if not asks():
+        raise UsageError(f"{question} Nobody can be asked here; add --yes if you mean it")
     typed = typer.prompt(
         f"{question} Type {word} to do it", default="", show_default=False, err=True
     )

@@ -137,7 +137,7 @@ def tag(
         )
     else:
         would = " would have" if dry_run else " have"
-        say(f"{counted(changed, 'contact')}{would} other tags, {same:,} had them so")
+        say(f"other tags for {counted(changed, 'contact')}{would}; {same:,} had them so")
         if found.unknown:
             say(f"{counted(len(found.unknown), 'name')} left out: nobody is known by it")
         if not dry_run and changed:

@@ -14,7 +14,7 @@ from dialer.commands import (
     member_edits,
 )
 from dialer.commands.calls import call_json
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands.console import emit, iso, moment, rows_wanted, say, say_more, table
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -68,13 +68,13 @@ def add(
     async def use_case(desk: "Desk") -> tuple[bool, int]:
         enrolment = None
         if campaign is not None:
-            enrolment = await importing.enrolment(desk, campaign, rank, yes=yes)
+            enrolment = importing.enrolment(await importing.joined(desk, campaign), rank, yes=yes)
         async with desk.database.write() as tx:
             await erased_phones(desk.settings).refuse(tx, [number])
             changes, members = await contacts.add(tx, person, enrolment, desk.clock.now())
         return bool(changes.added), members
 
-    added, members = working(use_case)
+    added, members = working(use_case, whole=True)
     if json_:
         emit({"phone": number, "added": added, "members_added": members})
         return
@@ -89,7 +89,6 @@ def list_(
     state: Annotated[
         str | None, typer.Option(help="In the campaign: pending, retry, completed, …")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """Contacts, oldest first; with a campaign its members and where they stand."""
@@ -102,7 +101,7 @@ def list_(
     in_state = None if state is None else choice("state", state, MemberState)
 
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
-        return await contacts.listed(tx, campaign, in_state, limit)
+        return await contacts.listed(tx, campaign, in_state, rows_wanted(as_json=json_))
 
     rows = reading(use_case)
     if json_:
@@ -114,8 +113,7 @@ def list_(
         [column.replace("_", " ") for column in columns],
         [[row[column] for column in columns] for row in rows],
     )
-    if len(rows) == limit:
-        say(f"the first {limit}; see more with --limit")
+    say_more(len(rows))
 
 
 @app.command(epilog="Example: dialer contacts show +12025550123 --json")
@@ -137,7 +135,9 @@ def show(
     if json_:
         emit(_dossier_json(dossier))
         return
-    table(["what", "value"], [(name, dossier.contact[name]) for name in _CONTACT])
+    facts = _contact_json(dossier.contact)
+    told = {**facts, "tags": ", ".join(facts["tags"]), **_variables(dossier.contact)}
+    table(["what", "value"], list(told.items()))
     for row in dossier.memberships:
         why = f" ({row['reason']})" if row["reason"] else ""
         typer.echo(f"in {row['campaign']}: {row['state']}{why}, {row['attempts']} attempts")
@@ -176,6 +176,12 @@ def _contact_json(row: "Row") -> dict[str, Any]:
 
     facts = {name: row[name] for name in _CONTACT}
     return facts | {"tags": json.loads(row["tags"]), "created_at": iso(row["created_at"])}
+
+
+def _variables(row: "Row") -> dict[str, str]:
+    import json
+
+    return {f"{{{{{name}}}}}": value for name, value in json.loads(row["variables"]).items()}
 
 
 def _membership(row: "Row") -> dict[str, Any]:

@@ -97,14 +97,13 @@ def import_(
     importing.check_apart(file, path)
     with open_list(file, encoding=encoding, delimiter=mark, sheet=sheet) as rows:
         columns = importing.matched(rows, named, in_region)
-        importing.say_how_read(rows, columns, in_region)
         with RejectedRows(path, rows.header, rows.delimiter) as rejected:
 
             async def use_case(desk: "Desk") -> "Import":
-                enrolment = None
-                if campaign is not None:
-                    sure = yes or dry_run
-                    enrolment = await importing.enrolment(desk, campaign, rank, yes=sure)
+                row = None if campaign is None else await importing.joined(desk, campaign)
+                importing.say_how_read(rows, columns, in_region)
+                sure = yes or dry_run
+                enrolment = None if row is None else importing.enrolment(row, rank, yes=sure)
                 order = ImportOrder(
                     rows,
                     columns,

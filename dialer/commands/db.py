@@ -12,6 +12,7 @@ from dialer.commands.console import confirm_typed, emit, say, table
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
     from dialer.ports import Tx
+    from dialer.retention_days import Retention
     from dialer.settings import Settings
     from dialer.store.checks import CheckResult
 
@@ -111,7 +112,7 @@ def purge(
             declined="nothing was deleted",
         )
 
-    async def use_case(desk: "Desk") -> tuple[retention.Retention, retention.Counts]:
+    async def use_case(desk: "Desk") -> tuple["Retention", retention.Counts]:
         async with desk.database.read() as tx:
             in_force = await retention.in_force(tx, wanted)
             if dry_run:
@@ -179,8 +180,8 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database, and hold everything until it is reconciled.
 
-    The database that was there is kept beside it. Requests not to be called and erasures are
-    carried over from it, if it can be read.
+    The database that was there is kept beside it. Requests not to be called, erasures and stops
+    are carried over from it, if it can be read; every campaign that was active is paused.
     """
     from dialer.commands import restoring
 
@@ -203,11 +204,8 @@ def reconcile(
     Nobody is called meanwhile, and after it until somebody says: dialer resume --all.
     """
     from dialer.commands import restoring
-    from dialer.commands.console import confirm
 
-    if skip:
-        confirm("Dial on without asking the carrier who has been called since?", yes=yes)
-    restoring.reconcile(since, skip=skip, as_json=json_)
+    restoring.reconcile(since, skip=skip, yes=yes, as_json=json_)
 
 
 def _note_backup(copy: Path, size: int) -> None:

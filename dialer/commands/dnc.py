@@ -14,7 +14,9 @@ from dialer.commands.console import (
     iso,
     moment,
     one_line,
+    rows_wanted,
     say,
+    say_more,
     table,
 )
 
@@ -181,7 +183,6 @@ def list_(
     campaign: Annotated[
         str | None, typer.Option("--campaign", "-c", help="Entries of this campaign's own.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """Who must not be called, the latest first."""
@@ -190,7 +191,9 @@ def list_(
 
     async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
         scope, _ = await _scope(tx, campaign)
-        return await do_not_call.search(tx, search.strip(), scope=scope, limit=limit)
+        return await do_not_call.search(
+            tx, search.strip(), scope=scope, limit=rows_wanted(as_json=json_)
+        )
 
     rows = reading(use_case)
     if json_:
@@ -199,8 +202,7 @@ def list_(
     if not rows:
         say("no such entry" if search or campaign else "nobody is on the do-not-call list")
     _show_entries(rows)
-    if len(rows) == limit:
-        say(f"the first {limit}; see more with --limit")
+    say_more(len(rows))
 
 
 @app.command(epilog="Example: dialer dnc check +12025550123 --campaign Renewals && echo not listed")

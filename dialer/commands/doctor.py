@@ -119,7 +119,7 @@ def _word(finding: "Finding") -> str:
 
 
 def _glyph(finding: "Finding") -> str:
-    from dialer.commands.watch_run import plain_glyphs
+    from dialer.commands.showing import plain_glyphs
     from dialer.commands.words import Glyph
     from dialer.doctor.findings import Level
 

@@ -9,6 +9,7 @@ from dialer.commands.console import PARTLY, confirm_typed, emit, iso, moment, sa
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Sequence
 
     from dialer.commands.session import Desk
     from dialer.erased import PhoneKey
@@ -60,7 +61,10 @@ def erase(
     key = _key(settings, secret, file, known=found.erased_at is not None)
 
     async def use_case(desk: "Desk") -> "Erased":
-        return await erasure.erase(desk.database, desk.clock, number, key, _wipe_of(settings))
+        # Before the number goes out of the names of files as well.
+        files = await erasure.files_written(desk.database)
+        wipe = _wipe_of(settings, files)
+        return await erasure.erase(desk.database, desk.clock, number, key, wipe)
 
     done = working(use_case, create=False)
     _show_done(number, done, as_json=json_)
@@ -75,7 +79,7 @@ def _key(settings: "Settings", secret: str, file: str, *, known: bool) -> "Phone
     return phone_key(settings.database, secret, file, make=not known)
 
 
-def _wipe_of(settings: "Settings") -> Any:
+def _wipe_of(settings: "Settings", files: "Sequence[Path]") -> Any:
     from dialer.store.wiping import wipe_file, wipe_server
 
     database, backups = Path(settings.database), settings.backup_dir
@@ -83,8 +87,14 @@ def _wipe_of(settings: "Settings") -> Any:
 
     async def wipe(pattern: "re.Pattern[bytes]") -> "Wiped":
         if settings.is_postgres:
-            return await wipe_server(settings.database)
-        return wipe_file(database, pattern, busy_timeout_s=settings.busy_timeout_s, folders=folders)
+            return await wipe_server(settings.database, pattern, files=files)
+        return wipe_file(
+            database,
+            pattern,
+            busy_timeout_s=settings.busy_timeout_s,
+            folders=folders,
+            files=files,
+        )
 
     return wipe
 

@@ -152,7 +152,12 @@ def _verdict(explanation: "Explanation") -> str:
             return f"is not called ({held[0].reason})"
         case Verdict.LATER:
             when = explanation.next_at
-            then = f"; the next moment for it: {moment(when)}" if when else ""
+            # A pause ends when somebody ends it: no moment can be told for that.
+            then = (
+                f"; the next moment for it: {moment(when)}"
+                if when and when > explanation.at
+                else ""
+            )
             return f"not at {moment(explanation.at)} ({held[0].reason}){then}"
 
 

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from dialer.commands.console import counted, emit, iso, moment, one_line, say, table
+from dialer.commands.console import (
+    counted,
+    emit,
+    iso,
+    moment,
+    one_line,
+    rows_wanted,
+    say,
+    say_more,
+    table,
+)
 
 app = typer.Typer(help="Files that lists were exported to.", no_args_is_help=True)
 
@@ -23,14 +33,13 @@ _FACTS = (
 
 @app.command("list", epilog="Example: dialer exports list --json")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """What was exported, newest first: by whom, how much, and where to."""
     from dialer.commands.session import reading
     from dialer.exporting import exports
 
-    found = reading(lambda tx, now: exports.listed(tx, now, limit=limit))
+    found = reading(lambda tx, now: exports.listed(tx, now, limit=rows_wanted(as_json=json_)))
     if json_:
         emit([_json(export) for export in found])
         return
@@ -54,6 +63,7 @@ def list_(
             for export in found
         ],
     )
+    say_more(len(found))
 
 
 @app.command(epilog="Example: dialer exports show 4 --json")

@@ -24,7 +24,7 @@ from dialer.people import contacts
 from dialer.people.contacts import Enrolment
 from dialer.people.person import Priority
 from dialer.phones import PhoneError, e164
-from dialer.ports import Clock
+from dialer.ports import Clock, Row
 from dialer.states import CampaignStatus
 
 #: How often a line tells how far it is where no bar can be drawn, in seconds.
@@ -52,11 +52,18 @@ _WORDS: Final = {
 }
 
 
-async def enrolment(desk: Desk, campaign: str, priority: Priority, *, yes: bool) -> Enrolment:
-    """What makes people members of a campaign; one that is completed is asked about first."""
+async def joined(desk: Desk, campaign: str) -> Row:
+    """The campaign that people are to become members of; raises NotFoundError, and WrongStateError
+    for one that is over for good.
+    """
     async with desk.database.read() as tx:
         row = await campaigns.find(tx, campaign)
     contacts.check_joinable(row, reopen=True)
+    return row
+
+
+def enrolment(row: Row, priority: Priority, *, yes: bool) -> Enrolment:
+    """What makes people members of a campaign; one that is completed is asked about first."""
     completed = CampaignStatus(row["status"]) is CampaignStatus.COMPLETED
     if completed:
         confirm(

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from dialer.commands.console import counted, emit, iso, moment, one_line, say, table
+from dialer.commands.console import (
+    counted,
+    emit,
+    iso,
+    moment,
+    one_line,
+    rows_wanted,
+    say,
+    say_more,
+    table,
+)
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -30,14 +40,13 @@ _COUNTS: Final = (
 
 @app.command("list", epilog="Example: dialer imports list --json")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """Imports, newest first: of which file, for which campaign, and what came of it."""
     from dialer.commands.session import reading
     from dialer.importing import records as import_records
 
-    found = reading(lambda tx, now: import_records.listed(tx, now, limit))
+    found = reading(lambda tx, now: import_records.listed(tx, now, rows_wanted(as_json=json_)))
     if json_:
         emit([_json(row) for row in found])
         return
@@ -56,6 +65,7 @@ def list_(
             for row in found
         ],
     )
+    say_more(len(found))
 
 
 @app.command(epilog="Example: dialer imports show 41 --json")
@@ -91,8 +101,9 @@ def undo(
 ) -> None:
     """Take an import back while nobody it brought has been called.
 
-    The members it added go, and the contacts it added that are in no campaign. Contacts that were
-    known before keep what the list told of them. Exit 5 when members were called.
+    The members it added go, and the contacts it added that are in no campaign and were not changed
+    since. Contacts that were known before keep what the list told of them. Exit 5 when members
+    were called.
     """
     from dataclasses import asdict
 
@@ -113,6 +124,8 @@ def undo(
         say(f"{counted(undone.dialed, 'member')} stay: they were called")
     if undone.updated:
         say(f"{counted(undone.updated, 'contact')} known before keep what the list told of them")
+    if undone.told:
+        say(f"{counted(undone.told, 'contact')} stay: a list or an operator has told of them since")
 
 
 def _json(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dialer.commands.console import emit, iso, moment, one_line, say, table
+from dialer.commands.console import emit, iso, moment, one_line, rows_wanted, say, say_more, table
 
 app = typer.Typer(help="Long work: imports, exports, backups.", no_args_is_help=True)
 
@@ -18,7 +18,6 @@ _TIMES = ("started_at", "beat_at", "ended_at", "cancel_at")
 @app.command("list", epilog="Example: dialer jobs list --kind import --json")
 def list_(
     kind: Annotated[str | None, typer.Option(help="import, export or backup.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 25,
     json_: Json = False,
 ) -> None:
     """Jobs, newest first: how far each is, and whether its process is still there."""
@@ -27,7 +26,9 @@ def list_(
     from dialer.commands.session import reading
 
     wanted = None if kind is None else choice("kind", kind, work.JobKind)
-    jobs = reading(lambda tx, now: work.listed(tx, now, limit=limit, kind=wanted))
+    jobs = reading(
+        lambda tx, now: work.listed(tx, now, limit=rows_wanted(as_json=json_), kind=wanted)
+    )
     if json_:
         emit([_json(job) for job in jobs])
         return
@@ -46,6 +47,7 @@ def list_(
             for job in jobs
         ],
     )
+    say_more(len(jobs))
 
 
 @app.command(epilog="Example: dialer jobs show 4 --json")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialer.commands import numbers_more
-from dialer.commands.console import emit, say, table
+from dialer.commands.console import counted, emit, say, table
 from dialer.commands.numbers_view import listed
 
 if TYPE_CHECKING:
@@ -152,11 +152,11 @@ def sync(json_: Json = False) -> None:
             added = await numbers.sync(tx, owned, now, default_zone=default_zone)
         return [each.phone for each in owned], list(added)
 
-    owned, added = working(use_case)
+    owned, added = working(use_case, whole=True)
     if json_:
         emit({"owned": owned, "added": added})
         return
-    say(f"the account owns {len(owned)} numbers; {len(added)} of them are new here")
+    say(f"the account owns {counted(len(owned), 'number')}; {len(added)} new here")
     table(["phone"], [[phone] for phone in added])
 
 

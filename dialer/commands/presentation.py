@@ -43,6 +43,7 @@ class Presentation:
     quiet: bool = False
     verbose: bool = False
     no_input: bool = False
+    dry_run: bool = False  # what is written is taken back
     colour: Colour = Colour.AUTO
     zone: str = ""  # of times for people; empty: UTC
     database: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dialer.commands.console import confirm_typed, counted, emit, iso, moment, say, table
+from dialer.commands.console import confirm, confirm_typed, counted, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
     from dialer.erased import ErasedPhones
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dialer.ports import Clock, Database, Tx
     from dialer.reconciling import Reconciled
     from dialer.settings import Settings
-    from dialer.store.restore import Preparation, Restored
+    from dialer.store.restore import Carried, Preparation, Restored
 
 _MS = 1000
 #: So many contacts are looked through at a time.
@@ -53,23 +53,22 @@ async def _restored(settings: "Settings", copy: Path, *, yes: bool) -> "Restored
             if preparation.carried is not None and preparation.carried.erased:
                 await _erase_again(fresh, clock, erased_phones(settings))
             async with fresh.write() as tx:
-                taken_at = await preparation.hold(tx, clock.now())
+                begun = await preparation.hold(tx, clock.now())
         replaced = preparation.put_in_place(_replaced(database, clock.now()))
         return Restored(
             database,
             copy,
-            taken_at,
+            preparation.taken_at,
             preparation.schema_before,
             preparation.schema,
             replaced,
             preparation.carried if replaced else None,
+            begun.paused,
         )
 
 
 def _ask(preparation: "Preparation", now: int, *, yes: bool) -> None:
-    from dialer.store.restore import newest_fact
-
-    taken_at, name = newest_fact(preparation.file), preparation.database.name
+    taken_at, name = preparation.taken_at, preparation.database.name
     say(
         f"{preparation.copy} knows of nothing after {moment(taken_at)}, {_ago(now - taken_at)} ago:"
         " what was brought in, changed or called since is not in it"
@@ -79,7 +78,7 @@ def _ask(preparation: "Preparation", now: int, *, yes: bool) -> None:
     if preparation.carried is None:
         say(
             f"{name} cannot be read: requests not to be called that were made since are LOST, and"
-            " so are erasures; make them again before anybody is called"
+            " so are erasures and stops; make them again before anybody is called"
         )
     confirm_typed(f"Put it in the place of {name}?", name, yes=yes, declined="nothing was changed")
 
@@ -130,6 +129,7 @@ def _tell(done: "Restored", *, as_json: bool) -> None:
                 "schema": done.schema,
                 "replaced": None if done.replaced is None else str(done.replaced),
                 "carried": None if done.carried is None else asdict(done.carried),
+                "paused": list(done.paused),
                 "hold": True,
             }
         )
@@ -138,15 +138,33 @@ def _tell(done: "Restored", *, as_json: bool) -> None:
         if done.schema_before != done.schema:
             say(f"its schema was {done.schema_before} and is {done.schema} now")
     if done.carried is not None:
-        say(
-            f"carried over from the database that was replaced: {done.carried.dnc} do-not-call"
-            f" entries, {done.carried.dnc_history} events of their history,"
-            f" {done.carried.erased} erased numbers"
-        )
+        _tell_carried(done.carried)
     if done.replaced is not None:
         say(f"that database is kept, with its own audit log: {done.replaced}")
+    if done.paused:
+        say(f"paused, since nobody can tell what else was stopped: {', '.join(done.paused)}")
     say("everything is held: calls made since the copy was taken are not known here yet")
+    say("next:  bring in again what was brought in since: dialer contacts import FILE")
     say("next:  dialer db reconcile, or start the daemon, which does it; then dialer resume --all")
+    if done.paused:
+        say("next:  for each campaign that is to go on: dialer campaign resume NAME")
+
+
+def _tell_carried(carried: "Carried") -> None:
+    stops = carried.stops
+    say(
+        f"carried over from the database that was replaced: {carried.dnc} do-not-call"
+        f" entries, {carried.dnc_history} events of their history, {carried.erased} erased numbers"
+    )
+    say(
+        f"stopped as they were there: {counted(stops.campaigns, 'campaign')},"
+        f" {counted(stops.numbers, 'number')}, {counted(stops.skipped, 'contact')} skipped;"
+        f" calling rules {'are stricter now' if stops.rules else 'are as in the copy'}"
+    )
+    say(
+        "NOT carried over: imports and edits of contacts, members taken out, schedules, settings,"
+        " numbers and campaigns made since"
+    )
 
 
 def _ago(ms: int) -> str:
@@ -160,20 +178,22 @@ def _ago(ms: int) -> str:
 # -- reconciling ----------------------------------------------------------------------------------
 
 
-def reconcile(since: str | None, *, skip: bool, as_json: bool) -> None:
+def reconcile(since: str | None, *, skip: bool, yes: bool, as_json: bool) -> None:
     """Take in what the carrier has done since; a running daemon is asked to do it."""
     from dialer import clock, reconciling
     from dialer.commands.parsing import instant
     from dialer.commands.session import settings_of, writing
 
     if skip:
+        confirm("Dial on without asking the carrier who has been called since?", yes=yes)
         writing(reconciling.give_up)
         say("counted as reconciled, without asking the carrier; next:  dialer resume --all")
         return
     since_at = None if since is None else instant(since)
+    narrow = since_at is not None and _is_to_be_narrowed(since_at, yes=yes)
 
     async def wanted(tx: "Tx", now: int) -> "tuple[Hold, bool]":
-        held = await reconciling.want(tx, now, since_at=since_at)
+        held = await reconciling.want(tx, now, since_at=since_at, narrow=narrow)
         return held, bool(await tx.rows("live_daemons", now=now))
 
     settings = settings_of()
@@ -189,6 +209,24 @@ def reconcile(since: str | None, *, skip: bool, as_json: bool) -> None:
     else:
         _show(done)
     say("next:  dialer resume --all")
+
+
+def _is_to_be_narrowed(since_at: int, *, yes: bool) -> bool:
+    """Whether calls that are to be taken in are to be left out, which somebody must want."""
+    from dialer import hold, reconciling
+    from dialer.commands.session import reading
+
+    async def standing(tx: "Tx", _now: int) -> "Hold | None":
+        return await hold.standing(tx)
+
+    held = reading(standing)
+    if held is None or not reconciling.narrows(held, since_at):
+        return False
+    since, later = moment(held.reconcile_since_at), moment(since_at)
+    say(f"calls may be missing since {since}: whoever was called from then to {later} would be")
+    say("called again")
+    confirm(f"Leave out the calls from {since} to {later}?", yes=yes)
+    return True
 
 
 def _daemon_runs(database: Path) -> bool:
@@ -252,6 +290,10 @@ def _show(done: "Reconciled") -> None:
         table(["left out", "call", "to", "from", "at"], rows)
     if done.foreign:
         say("numbers that were added after the copy was taken: add them, then reconcile again")
+    if done.strangers:
+        say("people who were brought in after it: bring them in again, then reconcile again")
+    if done.foreign or done.strangers:
+        say("until then whoever had such a call rests for a day from it, and caps count it")
     if done.shared:
         say(
             f"{counted(done.shared, 'call')} may have been those of several campaigns; the others"

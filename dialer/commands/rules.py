@@ -7,7 +7,7 @@ import typer
 from dialer.commands.console import confirm, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
-    from dialer.places import Place
+    from dialer.place import Place
     from dialer.ports import Tx
     from dialer.rule_book import Standing
     from dialer.rules.rule import Rule
@@ -292,7 +292,8 @@ def _place(who: str, zone: str | None) -> "Place":
     from dialer.commands.session import settings_of
     from dialer.errors import UsageError
     from dialer.phones import e164
-    from dialer.places import Place, place_of
+    from dialer.place import Place
+    from dialer.places import place_of
     from dialer.timezones import zone as checked
 
     if zone is not None:

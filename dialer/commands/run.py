@@ -1,5 +1,8 @@
 """`dialer run`, `dialer carrier-sim` and `dialer demo`: the processes."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +33,6 @@ def run(
     """
     from functools import partial
 
-    from dialer import daemon, logs
     from dialer.commands.session import settings_of
 
     read = partial(
@@ -41,15 +43,31 @@ def run(
         calls_per_second=calls_per_second,
         drain_timeout_s=drain_timeout,
     )
-    settings = read()
-    logs.configure(
-        settings.log_format,
-        settings.log_level,
-        file=Path(settings.log_file) if settings.log_file else None,
-        file_mb=settings.log_file_mb,
-        secrets=settings.secrets(),
-    )
-    daemon.run(settings, read)
+    with _reloads_kept():
+        from dialer import daemon, logs
+
+        settings = read()
+        logs.configure(
+            settings.log_format,
+            settings.log_level,
+            file=Path(settings.log_file) if settings.log_file else None,
+            file_mb=settings.log_file_mb,
+            secrets=settings.secrets(),
+        )
+        daemon.run(settings, read)
+
+
+@contextmanager
+def _reloads_kept() -> Iterator[None]:
+    """Keep a SIGHUP until the daemon heeds it: it may come before, and would end the process."""
+    hang_up = {signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, hang_up)
+    try:
+        yield
+    finally:
+        while signal.SIGHUP in signal.sigpending():  # of a daemon that did not come up
+            signal.sigwait(hang_up)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, hang_up)
 
 
 def carrier_sim(

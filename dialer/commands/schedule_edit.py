@@ -116,7 +116,7 @@ def delete(
     from dialer import schedules
     from dialer.commands.session import reading, writing
 
-    row = reading(lambda tx, _: schedules.find(tx, name))
+    row = reading(lambda tx, _: schedules.deletable(tx, name))
     confirm(f"Delete schedule {row['name']!r}?", yes=yes)
 
     async def use_case(tx: "Tx", now: int) -> "Row":

@@ -6,6 +6,7 @@ answer at once.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dialer.commands import presentation
@@ -85,21 +86,25 @@ def writing(use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
         async with desk.database.write() as tx:
             return await use_case(tx, desk.clock.now())
 
-    return working(main)
+    return working(main, whole=True)
 
 
-def working(use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True) -> T:
+def working(
+    use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True, whole: bool = False
+) -> T:
     """Run *use_case* with the database open, which it divides into transactions itself.
 
     A database that is not there is made, and said to be, only where *create* allows it: a
-    question about a mistyped path must not be answered from a new and empty one.
+    question about a mistyped path must not be answered from a new and empty one. A *whole* one
+    writes in one transaction, so that it can be tried out and taken back.
     """
     import asyncio
 
-    from dialer import logs
+    from dialer import lazy_log
 
     settings = settings_of()
-    logs.configure_command(settings.log_format)
+    lazy_log.before_first_line(partial(_set_log_up, settings.log_format))
+    dry_run = presentation.current().dry_run
 
     async def main() -> T:
         from dialer.clock import SystemClock
@@ -112,9 +117,22 @@ def working(use_case: Callable[[Desk], Awaitable[T]], *, create: bool = True) ->
             system_rng(),
             busy_timeout_s=settings.busy_timeout_s,
             actor=operator(settings),
-            create=create,
+            create=create and not dry_run,
             on_create=lambda name: say(f"made a new database: {name}"),
         ) as database:
-            return await use_case(Desk(settings, database, SystemClock(settings.scale)))
+            clock = SystemClock(settings.scale)
+            if not dry_run:
+                return await use_case(Desk(settings, database, clock))
+            from dialer.commands.rehearsing import Rehearsal
+
+            found = await use_case(Desk(settings, Rehearsal(database, whole=whole), clock))
+            say("this was a dry run: nothing was changed")
+            return found
 
     return asyncio.run(main())
+
+
+def _set_log_up(log_format: str) -> None:
+    from dialer import logs
+
+    logs.configure_command(log_format)

@@ -101,6 +101,8 @@ def _made(name: str, noun: Noun) -> Any:
         found = app
     command = get_command(found)
     command.name = name
+    # Typer's own; ours is a noun.
+    command.params = [each for each in command.params if "completion" not in (each.name or "")]
     give_shared_options(command)
     return command
 
@@ -108,6 +110,7 @@ def _made(name: str, noun: Noun) -> Any:
 def give_shared_options(command: Any) -> None:
     """Let every command of a tree take the shared options."""
     if isinstance(command, TyperGroup):
+        command.params += [_hidden(each) for each in shared_options()]
         for each in command.commands.values():
             give_shared_options(each)
         return
@@ -117,10 +120,14 @@ def give_shared_options(command: Any) -> None:
             param.default = lambda: presentation.current().wants_data
             param.show_default = False
     shared = [each for each in shared_options() if not own & set(each.opts)]
-    for param in shared:
-        param.hidden = "--output" not in param.opts  # one line says where the others are told of
-    command.params += shared
+    # One line says where the others are told of.
+    command.params += [each if "--output" in each.opts else _hidden(each) for each in shared]
     command.epilog = "\n\n".join(filter(None, [command.epilog, MORE_OPTIONS]))
+
+
+def _hidden(param: Any) -> Any:
+    param.hidden = True
+    return param
 
 
 def shared_options() -> list[Any]:
@@ -184,7 +191,7 @@ def _shared(
             "--columns",
             metavar="A,B",
             into=_names("columns"),
-            about="Fields of the JSON answer: a,b,c.",
+            about="These fields, by their names in JSON: a,b.c.",
         ),
     ] = None,
     where: Annotated[
@@ -213,6 +220,15 @@ def _shared(
     ] = False,
     verbose: Annotated[
         bool, _option("--verbose", "-v", into=_takes("verbose"), about="Where an error comes from.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        _option(
+            "--dry-run",
+            "-n",
+            into=_takes("dry_run"),
+            about="Do it, say what came of it, and take it back.",
+        ),
     ] = False,
     no_input: Annotated[
         bool, _option("--no-input", into=_takes("no_input"), about="Never ask anything.")

@@ -13,14 +13,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final, Self
 
 from dialer import campaigns, watching
 from dialer.bounds import account_limits
-from dialer.commands import presentation
 from dialer.commands.console import coloured, one_line, say
 from dialer.commands.session import Desk, operator
+from dialer.commands.showing import plain_glyphs, zone_of
 from dialer.commands.terminal import LEAVE, RESIZED, SUSPEND, Terminal
 from dialer.commands.watch_text import as_json, news
 from dialer.commands.watch_view import Line, Look, draw
@@ -32,7 +31,6 @@ from dialer.ports import Database, Tx
 from dialer.randomness import system_rng
 from dialer.states import CampaignEvent, CampaignStatus
 from dialer.store.opening import opened
-from dialer.timezones import zone
 from dialer.watching import Frame, Silence, Tally
 
 if TYPE_CHECKING:
@@ -50,7 +48,6 @@ CALLS: Final = 60
 #: Of a single frame there are so many lines, and columns where there is no terminal.
 LINES, COLUMNS = 30, 120
 PAUSE_REASON: Final = "from watch"
-ASCII_VARIABLE: Final = "DIALER_ASCII"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,23 +251,6 @@ class Screen:
 def clock_of(frame: Frame) -> Clock:
     """The zone that was asked for, else the schedule's, else UTC."""
     return Clock(frame.at, zone_of(frame.hours.zone))
-
-
-def zone_of(schedules: str | None) -> tzinfo | None:
-    """The zone of ``--tz``, else a schedule's, else UTC; None is the machine's own."""
-    asked = presentation.current().zone
-    if asked == "local":
-        return None
-    name = asked or schedules
-    return zone(name) if name else UTC
-
-
-def plain_glyphs() -> bool:
-    """Whether only ASCII is to be shown."""
-    asked = os.environ.get(ASCII_VARIABLE, "")
-    if asked:
-        return asked != "0"
-    return (sys.stdout.encoding or "utf-8").lower().replace("-", "") not in ("utf8", "utf16")
 
 
 def _rich(lines: Sequence[Line]) -> "Text":

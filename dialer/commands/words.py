@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dialer.model import WaitReason
 from dialer.overview import LEAST_CALLS, HoursNow
 from dialer.states import CampaignStatus
-from dialer.watching import Call, Number
 from retries.outcome import Outcome
 from rotation.caller import Ineligible
+
+if TYPE_CHECKING:
+    from dialer.watching import Call, Number
 
 MS: Final = 1000
 #: In place of a figure that nobody can give.
@@ -172,11 +174,11 @@ def hours(seen: HoursNow, clock: Clock, *, city: bool = False) -> str:
     place = seen.zone.rpartition("/")[2].replace("_", " ") if city else seen.zone
     word = "open" if seen.is_open else "closed"
     if seen.changes_at is None:
-        return f"{word} for good, {place}"
+        return f"always {word}, {place}"
     return f"{word} until {there.short(seen.changes_at)} {place}"
 
 
-def outcome(call: Call) -> tuple[Glyph, str]:
+def outcome(call: "Call") -> tuple[Glyph, str]:
     """What came of a call, so far."""
     if call.outcome is not None:
         return OUTCOME[call.outcome], call.outcome.replace("_", " ")
@@ -185,7 +187,7 @@ def outcome(call: Call) -> tuple[Glyph, str]:
     return Glyph.NOTHING, call.state.replace("_", " ")
 
 
-def spam(number: Number) -> tuple[Glyph, str]:
+def spam(number: "Number") -> tuple[Glyph, str]:
     """How a number stands with those who mark spam: 5 is to be watched, 7 is burnt."""
     if number.spam_score is None:
         return Glyph.NOTHING, ""

@@ -30,6 +30,7 @@ LIMIT_S: Final = 15.0
 #: What it may spend on one answer of somebody else's, so that it can still tell.
 ANSWER_S: Final = 5.0
 
+_UNKNOWN: Final = "nobody knows how it is"
 #: Checks that ask the account.
 _ACCOUNT: Final = frozenset({Check.CLOCK, Check.TWILIO, Check.NUMBERS})
 
@@ -100,6 +101,8 @@ async def _tried(facts: Awaitable[T], limit_s: float) -> T | DialerError:
         return error
     except TimeoutError:
         return DialerError(f"it took longer than {limit_s:g} s")
+    except Exception as error:  # noqa: BLE001  it is told, and the other checks go on
+        return DialerError(_told(error))
 
 
 async def _bounded(check: Check, patient: Patient, limit_s: float) -> Finding:
@@ -108,7 +111,17 @@ async def _bounded(check: Check, patient: Patient, limit_s: float) -> Finding:
             return await _CHECKS[check](patient)
     except TimeoutError:
         text = f"it took longer than {limit_s:g} s"
-        return Finding(check, Level.FAIL, text, "nobody knows how it is", f"dialer doctor {check}")
+        return Finding(check, Level.FAIL, text, _UNKNOWN, f"dialer doctor {check}")
+    except Exception as error:  # noqa: BLE001  it is told, and the other checks go on
+        fix = f"mend that, then: dialer doctor {check}"
+        return Finding(check, Level.FAIL, _told(error), _UNKNOWN, fix)
+
+
+def _told(error: Exception) -> str:
+    """What kept a check from finding out, in words that name the file where there is one."""
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    file = getattr(error, "filename", None)
+    return f"it cannot be looked at: {why}" + (f": {file}" if file else "")
 
 
 # -- this machine ---------------------------------------------------------------------------------

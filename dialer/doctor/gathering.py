@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -158,7 +159,8 @@ def room(settings: Settings) -> tuple[int, str]:
     except OSError as error:
         trouble = f"{_short(folder)} cannot be written: {error.strerror}"
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is read-only refuses even where there is nothing
+            probe.unlink(missing_ok=True)
     return shutil.disk_usage(folder).free if folder.is_dir() else 0, trouble
 
 

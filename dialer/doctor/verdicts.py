@@ -16,6 +16,10 @@ BACKUP_MS: Final = 26 * HOUR_MS
 #: it and its log may not fit.
 LEAST_ROOM: Final = 64 * MIB
 ROOM: Final = 1024 * MIB
+#: SQLite's log is given back from 4 MiB on (https://sqlite.org/wal.html#ckpt), and one long reading
+#: may let it grow beyond a small database; larger than the database, or than this, it stays.
+SMALL_LOG: Final = 64 * MIB
+LARGE_LOG: Final = 1024 * MIB
 #: A clock that is off by more moves calls out of their hours, or breaks signed connections.
 SKEW_WARN_S: Final = 2.0
 SKEW_FAIL_S: Final = 30.0
@@ -98,6 +102,12 @@ def database(facts: DatabaseFacts, now: int) -> Finding:
     if facts.journal not in ("wal", "postgresql") and facts.ever_called:
         level, why = Level.WARN, "readers hold up the daemon"
         fix = "put it on a disk of this machine: write-ahead logging does not work elsewhere"
+    elif _log_grows(facts):
+        level, why = Level.WARN, "somebody reads without an end, and the disk fills meanwhile"
+        fix = (
+            "fuser -v on the file says who: end that program (an export nobody reads, an open"
+            " sqlite3 shell); the log gives its space back tonight, or when the daemon restarts"
+        )
     elif _backup_missed(facts, now):
         level = Level.WARN
         why = "who was called since, and who asked not to be, would be lost with the disk"
@@ -111,6 +121,11 @@ def _backup_words(facts: DatabaseFacts, now: int) -> str:
     if facts.backup_at is None:
         return "no backup yet"
     return f"last backup {max(0, now - facts.backup_at) / HOUR_MS:.0f} h ago"
+
+
+def _log_grows(facts: DatabaseFacts) -> bool:
+    bound = min(max(facts.data_bytes, SMALL_LOG), LARGE_LOG)
+    return facts.log_bytes is not None and facts.log_bytes > bound
 
 
 def _backup_missed(facts: DatabaseFacts, now: int) -> bool:

@@ -2,18 +2,21 @@
 
 Theory of operation. All of an export is read from one snapshot, a page at a time, so its memory
 does not grow and its rows are of one moment, whatever daemons do meanwhile; nobody waits for it.
-The file gets its name when it is whole. What is exported is people's data: the audit log has an
-entry of the beginning, before the first row leaves, and one of the end.
+The file gets its name when it is whole; standard output gets everything then, for its reader may
+rest. What is exported is people's data: the audit log has an entry of the beginning, before the
+first row leaves, and one of the end.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from dialer import audit_log, campaigns, work
 from dialer.errors import DialerError, NotFoundError, StoreError, UsageError, WrongStateError
@@ -26,6 +29,7 @@ from dialer.exporting.records import (
     instant,
     member_record,
 )
+from dialer.exporting.stdout import hand_over, held_back
 from dialer.exporting.writers import Format, Writer, writing
 from dialer.lists.csvout import STDOUT, blamed_on, placed
 from dialer.model import CampaignId
@@ -145,9 +149,10 @@ class Export:
         knows and WrongStateError when somebody cancels the job: then there is no file.
         """
         try:
-            with writing(self._order.path, self._order.format, raw=self._order.raw) as writer:
-                await self._write(writer, progress)
-                await self._end_file(writer)
+            with _held_back(self._order.path) as held:
+                await self._to_file(held, progress)
+                if held is not None:
+                    await self._hand_over(held)
         except DialerError as error:
             await self._fail(JobState.FAILED, error.message)
             raise
@@ -156,6 +161,21 @@ class Export:
             raise
         self.whole = True
         return await self._finish()
+
+    async def _to_file(self, held: IO[str] | None, progress: Callable[[Progress], None]) -> None:
+        order = self._order
+        with writing(order.path, order.format, raw=order.raw, instead=held) as writer:
+            await self._write(writer, progress)
+            # A long workbook is packed for minutes.
+            await self._alive_during(writer.end)
+
+    async def _hand_over(self, held: IO[str]) -> None:
+        """Give standard output what waits for it, now that no snapshot waits for its reader."""
+        given_up = threading.Event()
+        try:
+            await self._alive_during(partial(hand_over, held, lambda: not given_up.is_set()))
+        finally:
+            given_up.set()
 
     async def _write(self, writer: Writer, progress: Callable[[Progress], None]) -> None:
         async with self._database.snapshot() as tx:
@@ -176,16 +196,16 @@ class Export:
                 writer.add(record)
         self._rows += len(page)
 
-    async def _end_file(self, writer: Writer) -> None:
-        """A long workbook is packed for minutes, in which the job stays alive."""
-        ending = asyncio.get_running_loop().run_in_executor(None, writer.end)
+    async def _alive_during(self, work: Callable[[], None]) -> None:
+        """Do what takes its time beside the loop, while the job stays alive."""
+        doing = asyncio.get_running_loop().run_in_executor(None, work)
         try:
-            while not (await asyncio.wait([ending], timeout=BEAT_S))[0]:
+            while not (await asyncio.wait([doing], timeout=BEAT_S))[0]:
                 await self._beat()
             with blamed_on(self._order.path):
-                ending.result()
+                doing.result()
         finally:
-            ending.cancel()  # what still writes finds its file closed
+            doing.cancel()  # what still writes finds its file closed
 
     async def _begin(self, source: _Source) -> None:
         order, now = self._order, self._clock.now()
@@ -223,8 +243,9 @@ class Export:
                     tx, self._beat_at, state=JobState.CANCELLED, message="as somebody asked"
                 )
         if cancelled:
+            whole = "nothing was exported" if self._order.path != STDOUT else "it is not whole"
             raise WrongStateError(
-                f"job {begun.job.id} was cancelled: nothing was exported",
+                f"job {begun.job.id} was cancelled: {whole}",
                 next_step=f"dialer jobs show {begun.job.id}",
             )
 
@@ -262,6 +283,16 @@ class Export:
     def _running(self) -> _Begun:
         assert self._begun is not None, "what is to end has begun"
         return self._begun
+
+
+@contextmanager
+def _held_back(path: Path) -> Iterator[IO[str] | None]:
+    """What is written in place of standard output, as long as anything is read; else nothing."""
+    if path != STDOUT:
+        yield None
+        return
+    with blamed_on(path), held_back() as held:
+        yield held
 
 
 # -- where records come from ----------------------------------------------------------------------

@@ -85,8 +85,11 @@ def format_of(path: Path, told: Format | None) -> Format:
 
 
 @contextmanager
-def writing(path: Path, kind: Format, *, raw: bool) -> Iterator[Writer]:
-    """A writer to *path*, which gets its name when the block ends well; ``-`` is standard output.
+def writing(
+    path: Path, kind: Format, *, raw: bool, instead: IO[str] | None = None
+) -> Iterator[Writer]:
+    """A writer to *path*, which gets its name when the block ends well; ``-`` is standard output,
+    or the file that is written *instead* of it.
 
     Raises :exc:`UsageError` as :func:`~dialer.lists.csvout.placed` does. What is *raw* is left as
     it is, even where a spreadsheet would take it for a formula.
@@ -100,7 +103,7 @@ def writing(path: Path, kind: Format, *, raw: bool) -> Iterator[Writer]:
             with parts as folder, closing(_Sheet(file, folder, raw=raw)) as sheet:
                 yield sheet
             return
-        text = stack.enter_context(written(path, raw=raw or not kind.is_table))
+        text = instead or stack.enter_context(written(path, raw=raw or not kind.is_table))
         yield _text_writer(text, kind, raw=raw)
 
 

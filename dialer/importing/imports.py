@@ -25,10 +25,10 @@ from dialer.erased import ErasedPhones
 from dialer.errors import DialerError, StoreError, UsageError
 from dialer.importing import records as import_records
 from dialer.importing.records import Begun, Example, Identity, ImportCounts, ImportState
-from dialer.importing.sifting import Kept, PeoplePortion, Sieve
+from dialer.importing.sifting import Kept, PeoplePortion, Sieve, Sifted
 from dialer.lists.columns import Columns, Field
 from dialer.lists.csvio import START, Position, Rejection, Table, TableRow
-from dialer.lists.intake import MOST_ROWS, Pace, Seen, batches, sorted_out
+from dialer.lists.intake import MOST_ROWS, Pace, Portion, Seen, batches
 from dialer.lists.rejected_rows import RejectedRows
 from dialer.lists.row_workers import BATCH, Read, Reading, collecting_seldom, reader
 from dialer.people import contacts
@@ -326,16 +326,13 @@ class Import:
     async def _deal_with(self, some: Sequence[Read]) -> bool:
         """Store what may be stored of some rows, or only see what storing it would do; False when
         the import was asked to end instead."""
-        rows = [row for batch, _ in some for row in batch.rows]
-        found = (self._once(row, each) for batch, people in some
-                 for row, each in zip(batch.rows, people, strict=True))  # fmt: skip
-        portion: PeoplePortion = sorted_out(rows, found, Listed)
+        portion = self._sorted_out(some)
         position = some[-1][0].position
         if self._begun is None:
             async with self._database.read() as tx:
-                portion, elsewhere = await self._sieve.sifted(tx, portion)
-                changes, members = await self._preview(tx, portion)
-            for row, fault in portion.rejected:
+                sifted = await self._sieve.sifted(tx, portion)
+                changes, members = await self._preview(tx, sifted)
+            for row, fault in sifted.portion.rejected:
                 self._rejects.add(row, fault)
         else:
             loop = asyncio.get_running_loop()
@@ -344,26 +341,38 @@ class Import:
                 if await self._begun.job.cancelled(tx):
                     return False
                 await tx.value("hold_contacts")
-                portion, elsewhere = await self._sieve.sifted(tx, portion)
-                changes, members = await self._store(tx, self._begun, portion, elsewhere, position)
-            self._pace.held(len(rows), loop.time() - since)
-        self._count(portion, changes, members, elsewhere)
+                sifted = await self._sieve.sifted(tx, portion)
+                changes, members = await self._store(tx, self._begun, sifted, position)
+            self._pace.held(portion.rows, loop.time() - since)
+        self._count(sifted, changes, members)
         self._position = position
         return True
 
-    def _once(self, row: TableRow, found: Listed | Rejection) -> Listed | Rejection:
-        """What was found in a row, unless an earlier row told of the same number."""
-        if not isinstance(found, Listed):
-            return found
-        first = self._seen.add(_number(found), row.number)
-        if not first:
-            return found
-        value = f"{found.phone} = row {first:,}"
+    def _sorted_out(self, some: Sequence[Read]) -> PeoplePortion:
+        """Some rows by what was found in them; each number is taken once."""
+        taken: list[Listed] = []
+        origins: list[TableRow] = []
+        rejected: list[tuple[TableRow, Rejection]] = []
+        first_row = self._seen.add
+        for batch, people in some:
+            for row, each in zip(batch.rows, people, strict=True):
+                if not isinstance(each, Listed):
+                    rejected.append((row, each))
+                elif first := first_row(_number(each), row.number):
+                    rejected.append((row, self._repeated(each, first)))
+                else:
+                    taken.append(each)
+                    origins.append(row)
+        return Portion(taken, rejected, origins)
+
+    def _repeated(self, person: Listed, first_row: int) -> Kept:
+        value = f"{person.phone} = row {first_row:,}"
         return Kept(self._order.columns.phone_column, value, RowFault.DUPLICATE_IN_FILE)
 
-    async def _preview(self, tx: Tx, portion: PeoplePortion) -> tuple[Changes, int]:
-        order = self._order
-        changes = await contacts.changes(tx, portion.taken, self._clock.now(), order.retelling)
+    async def _preview(self, tx: Tx, sifted: Sifted) -> tuple[Changes, int]:
+        order, portion = self._order, sifted.portion
+        now = self._clock.now()
+        changes = contacts.changes(portion.taken, sifted.known, now, order.retelling)
         if len(self.glimpses) < PREVIEW:
             self.glimpses.extend(_glimpses(portion, changes)[: PREVIEW - len(self.glimpses)])
         if order.enrolment is None:
@@ -372,10 +381,13 @@ class Import:
         return changes, await contacts.newcomers(tx, campaign_id, portion.taken)
 
     async def _store(
-        self, tx: Tx, begun: Begun, portion: PeoplePortion, elsewhere: int, position: Position
+        self, tx: Tx, begun: Begun, sifted: Sifted, position: Position
     ) -> tuple[Changes, int]:
         order, now, import_id = self._order, self._clock.now(), begun.import_id
-        changes = await contacts.put_listed(tx, portion.taken, now, order.retelling, import_id)
+        portion = sifted.portion
+        changes = await contacts.put_listed(
+            tx, portion.taken, sifted.known, now, order.retelling, import_id
+        )
         members = 0
         if order.enrolment is not None:
             members = await contacts.enrol_listed(
@@ -387,6 +399,7 @@ class Import:
         await import_records.checkpoint(
             tx,
             begun,
+            order.identity.campaign_id,
             self._position,
             position,
             self._rejects.flush(),
@@ -396,21 +409,19 @@ class Import:
             same=changes.same,
             rejected=len(portion.rejected),
             members_added=members,
-            elsewhere=elsewhere,
+            elsewhere=sifted.elsewhere,
         )
         await begun.job.beat(tx, now, done=position.offset)
         return changes, members
 
-    def _count(
-        self, portion: PeoplePortion, changes: Changes, members: int, elsewhere: int
-    ) -> None:
-        counts = self.counts
+    def _count(self, sifted: Sifted, changes: Changes, members: int) -> None:
+        counts, portion = self.counts, sifted.portion
         counts.rows += portion.rows
         counts.added += len(changes.added)
         counts.updated += len(changes.updated)
         counts.same += changes.same
         counts.members_added += members
-        counts.elsewhere += elsewhere
+        counts.elsewhere += sifted.elsewhere
         for row, fault in portion.rejected:
             counts.reject(fault.reason, Example(row.number, fault.column, fault.value))
 

@@ -153,13 +153,22 @@ async def take_over(tx: Tx, row: Row, job: Job, report_path: str) -> Begun:
 
 
 async def checkpoint(
-    tx: Tx, begun: Begun, was: Position, position: Position, report_size: int, **counts: int
+    tx: Tx,
+    begun: Begun,
+    campaign_id: CampaignId | None,
+    was: Position,
+    position: Position,
+    report_size: int,
+    **counts: int,
 ) -> None:
-    """Move the record with a portion; raises WrongStateError when the import is somebody else's."""
+    """Move the record with a portion for *campaign_id*; raises WrongStateError when the import is
+    somebody else's, or its campaign is gone.
+    """
     moved = await tx.run(
         "checkpoint_import",
         import_id=begun.import_id,
         job_id=begun.job.id,
+        campaign_id=campaign_id or 0,
         was_row=was.row,
         next_row=position.row,
         next_offset=position.offset,
@@ -201,6 +210,15 @@ def state_of(row: Row, now: int) -> ImportState:
     return state if running else ImportState.INTERRUPTED
 
 
+async def under_way(
+    tx: Tx, campaign_id: CampaignId, now: int
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """The imports into a campaign that somebody is at, and those that were cut short."""
+    rows = await tx.rows("imports_under_way", campaign_id=campaign_id)
+    running = [row for row in rows if state_of(row, now) is ImportState.RUNNING]
+    return running, [row for row in rows if row not in running]
+
+
 # -- for operators --------------------------------------------------------------------------------
 
 
@@ -223,6 +241,7 @@ def _seen(row: Row, now: int) -> Mapping[str, Any]:
 
 def _not_ours(begun: Begun) -> WrongStateError:
     return WrongStateError(
-        f"import {begun.import_id} was undone, or is gone on with by another process",
+        f"import {begun.import_id} was undone, its campaign was deleted, or it is gone on with by"
+        " another process",
         next_step=f"dialer imports show {begun.import_id}",
     )

@@ -1,7 +1,6 @@
 """Who of a list is kept out though nothing is wrong with their row."""
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -11,9 +10,10 @@ from dialer.importing.erased_rows import keep_out
 from dialer.lists.csvio import Rejection
 from dialer.lists.intake import Portion
 from dialer.model import CampaignId
+from dialer.people import contacts
 from dialer.people.person import RowFault
-from dialer.people.rows import Listed
-from dialer.ports import Tx
+from dialer.people.rows import Listed, encode
+from dialer.ports import Row, Tx
 
 PeoplePortion: TypeAlias = Portion[Listed, Rejection]
 
@@ -35,6 +35,15 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Sifted:
+    """Who of a portion is left: *known* is what is stored of them, and maybe of others."""
+
+    portion: PeoplePortion
+    known: Mapping[str, Row]  # by phone number
+    elsewhere: int  # wait for a call of another campaign, too
+
+
+@dataclass(frozen=True, slots=True)
 class Sieve:
     """What holds people of a list back; *column* is where it has their numbers."""
 
@@ -44,21 +53,25 @@ class Sieve:
     campaign_id: CampaignId | None  # that they are to be members of
     skip_elsewhere: bool  # keep out who waits for a call of another campaign
 
-    async def sifted(self, tx: Tx, portion: PeoplePortion) -> tuple[PeoplePortion, int]:
-        """*portion* without those who must be kept out, and how many of the others wait for a call
-        of another campaign.
-        """
+    async def sifted(self, tx: Tx, portion: PeoplePortion) -> Sifted:
+        """*portion* without those who must be kept out."""
         portion = await keep_out(tx, self.erased, portion, self.column, self.region)
+        known = await contacts.known_of(tx, portion.taken)
         if self.campaign_id is None:
-            return portion, 0
-        phones = json.dumps([person.phone for person in portion.taken])
-        keys = {"phones": phones, "campaign_id": self.campaign_id}
-        barred = {row["phone"] for row in await tx.rows("not_to_be_called", **keys)}
-        waiting = {row["phone"] for row in await tx.rows("members_elsewhere", **keys)} - barred
+            return Sifted(portion, known, 0)
+        phones = encode([person.phone for person in portion.taken])
+        barred = await self._asked(tx, "not_to_be_called", phones)
         portion = self._without(portion, barred, ListFault.DO_NOT_CALL)
+        if not known:  # whoever waits for a call is known
+            return Sifted(portion, known, 0)
+        waiting = await self._asked(tx, "members_elsewhere", encode(list(known))) - barred
         if self.skip_elsewhere:
-            return self._without(portion, waiting, ListFault.IN_OTHER_CAMPAIGN), 0
-        return portion, len(waiting)
+            return Sifted(self._without(portion, waiting, ListFault.IN_OTHER_CAMPAIGN), known, 0)
+        return Sifted(portion, known, len(waiting))
+
+    async def _asked(self, tx: Tx, query: str, phones: str) -> set[str]:
+        rows = await tx.rows(query, phones=phones, campaign_id=self.campaign_id)
+        return {row["phone"] for row in rows}
 
     def _without(
         self, portion: PeoplePortion, phones: Collection[str], reason: ListFault

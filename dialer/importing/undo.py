@@ -31,15 +31,18 @@ class Undone:
     contacts: int
     dialed: int  # members that stay, because they were called
     updated: int  # contacts that were known before, and keep what the list told of them
+    told: int  # contacts that stay, because a list or an operator has told of them since
 
 
 async def undo(
     database: Database, clock: Clock, import_id: int, *, only_undialed: bool = False
 ) -> Undone:
-    """Remove the members an import added, and the contacts it added that are in no campaign.
+    """Remove the members an import added, and the contacts it added that are in no campaign and of
+    whom nobody has told anything since.
 
     One that was undone before is undone of what is left. Raises WrongStateError while the import
-    runs, and when members of it were called, unless *only_undialed* leaves those where they are.
+    runs, when members of it were called, unless *only_undialed* leaves those where they are, and
+    for one of an earlier release, of which it is not known whom it brought.
     """
     async with database.write() as tx:
         found = await _allowed(tx, import_id, clock.now(), only_undialed=only_undialed)
@@ -52,7 +55,10 @@ async def undo(
         )
     contacts = await _remove(database, import_id, "orphans_of_import", "remove_imported_contacts")
     async with database.write() as tx:
-        undone = Undone(import_id, members, contacts, await _dialed(tx, found), found["updated"])
+        told = await tx.value("told_of_since", import_id=import_id)
+        undone = Undone(
+            import_id, members, contacts, await _dialed(tx, found), found["updated"], int(told)
+        )
         await tx.run("bump_revision")
         after = asdict(undone)
         await audit_log.record(tx, "imports.undo", str(import_id), clock.now(), after=after)
@@ -64,6 +70,12 @@ async def _allowed(tx: Tx, import_id: int, now: int, *, only_undialed: bool) -> 
     if found["state"] is ImportState.RUNNING:
         raise WrongStateError(
             f"import {import_id} is running", next_step=f"dialer jobs cancel {found['job_id']}"
+        )
+    if found["job_id"] is None:
+        raise WrongStateError(
+            f"import {import_id} cannot be undone: it was made by an earlier release, which did not"
+            " keep whom it brought",
+            next_step=f"dialer imports show {import_id}",
         )
     dialed = await _dialed(tx, found)
     if dialed and not only_undialed and found["state"] is not ImportState.UNDONE:

@@ -8,11 +8,13 @@ under its own name, and lists of do-not-call entries, where such a column is pas
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain, count
+from operator import itemgetter
 from typing import Final
 
 from dialer.errors import UsageError
@@ -153,14 +155,6 @@ class Told:
         return "" if at is None else self.values[at]
 
 
-def _values(cells: Sequence[str]) -> list[str]:
-    """What the cells of a row say."""
-    values = [*map(str.strip, cells)]
-    if "'" in "".join(values):  # once for the row: hardly any has one
-        return [*map(unguarded, values)]
-    return values
-
-
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The meaning of a file's columns, by position."""
@@ -168,6 +162,19 @@ class Columns:
     header: tuple[str, ...]
     fields: Mapping[Field, tuple[int, ...]]  # several in order of preference
     variables: Mapping[int, str]
+    #: Of the values of a row those in the first column of each of OF_PEOPLE.
+    _first: Callable[[Sequence[str]], Sequence[str]] = attribute(
+        init=False, repr=False, compare=False
+    )
+    #: Which of them may be told in several columns, and in which.
+    _several: Mapping[int, tuple[int, ...]] = attribute(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        nowhere = (len(self.header),)  # where a row says nothing
+        places = [self.fields.get(each, nowhere) for each in OF_PEOPLE]
+        several = {index: each for index, each in enumerate(places) if len(each) > 1}
+        object.__setattr__(self, "_first", itemgetter(*(first for first, *_ in places)))
+        object.__setattr__(self, "_several", several)
 
     @property
     def phone_column(self) -> str:
@@ -182,40 +189,79 @@ class Columns:
 
     def told(self, cells: Sequence[str], region: str) -> Told | Fault:
         """What a row says, or what is wrong with it; *region* as for ``phones.e164``."""
-        values = _values(cells)
+        values = self._values(cells)
+        if isinstance(values, Fault):
+            return values
+        places = self._places(values)
+        at = places.get(Field.PHONE)
+        phone = self._phone("" if at is None else values[at], values, region)
+        return phone if isinstance(phone, Fault) else Told(phone, values, places)
+
+    def read(self, cells: Sequence[str], region: str) -> Person | Fault:
+        """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
+        values = self._values(cells)
+        if isinstance(values, Fault):
+            return values
+        values.append("")  # what fields say that have no column
+        told = self._first(values)
+        if self._several:
+            told = self._first_told(told, values)
+        written, name, first, last, email, zone, language, priority, tags = told
+        phone = self._phone(written, values, region)
+        if isinstance(phone, Fault):
+            return phone
+        if zone and zone not in zone_names():
+            return self._fault(Field.TIMEZONE, values, RowFault.BAD_ZONE)
+        if priority and priority.casefold() not in _PRIORITIES:
+            return self._fault(Field.PRIORITY, values, RowFault.BAD_PRIORITY)
+        return Person(
+            phone,
+            _joined(name, first, last) if first or last else name,
+            email,
+            zone or None,
+            language or None,
+            _PRIORITIES[priority.casefold()] if priority else None,
+            split_tags(tags) if tags else (),
+            {name: value for at, name in self.variables.items() if (value := values[at])},
+        )
+
+    def column_of(self, field: Field, told: Told) -> str:
+        """The name of the column in which a row tells a field."""
+        return self.header[told.places[field]]
+
+    def _values(self, cells: Sequence[str]) -> list[str] | Fault:
+        """What the cells of a row say, one for every column."""
+        values = [*map(str.strip, cells)]
+        if "'" in "".join(values):  # once for the row: hardly any has one
+            values = [*map(unguarded, values)]
         width = len(self.header)
         if len(values) != width:
             beyond = "".join(values[width:])
             if beyond:
                 return Fault("", beyond, RowFault.TOO_MANY_COLUMNS)
-            values += [""] * (width - len(values))
-        places = self._places(values)
-        if Field.PHONE not in places:
+            values = [*values[:width], *[""] * (width - len(values))]
+        return values
+
+    def _first_told(self, told: Sequence[str], values: Sequence[str]) -> Sequence[str]:
+        """What is *told* in first columns, or where one is empty in the next of that field."""
+        texts = [*told]
+        for index, places in self._several.items():
+            texts[index] = next((text for at in places if (text := values[at])), "")
+        return texts
+
+    def _phone(self, written: str, values: Sequence[str], region: str) -> str | Fault:
+        """The number in *written*, which is what a row says of the phone."""
+        if not written:
             return Fault(self.phone_column, "", RowFault.MISSING_PHONE)
-        phone_at = places[Field.PHONE]
         try:
-            phone = e164(values[phone_at], region)
+            return e164(written, region)
         except PhoneError as error:
-            return Fault(self.header[phone_at], values[phone_at], RowFault(error.fault.value))
-        return Told(phone, values, places)
+            return self._fault(Field.PHONE, values, RowFault(error.fault.value))
 
-    def read(self, cells: Sequence[str], region: str) -> Person | Fault:
-        """The person a row tells of, or what is wrong with it; *region* as for ``phones.e164``."""
-        told = self.told(cells, region)
-        if isinstance(told, Fault):
-            return told
-        zone, priority = told.value(Field.TIMEZONE), told.value(Field.PRIORITY)
-        if zone and zone not in zone_names():
-            return Fault(self.column_of(Field.TIMEZONE, told), zone, RowFault.BAD_ZONE)
-        if priority and priority.casefold() not in _PRIORITIES:
-            return Fault(self.column_of(Field.PRIORITY, told), priority, RowFault.BAD_PRIORITY)
-        values = told.values
-        variables = {name: value for at, name in self.variables.items() if (value := values[at])}
-        return _person(told, variables)
-
-    def column_of(self, field: Field, told: Told) -> str:
-        """The name of the column in which a row tells a field."""
-        return self.header[told.places[field]]
+    def _fault(self, field: Field, values: Sequence[str], reason: RowFault) -> Fault:
+        """What is wrong with what a row tells of a field."""
+        at = next(at for at in self.fields[field] if values[at])
+        return Fault(self.header[at], values[at], reason)
 
     def _places(self, values: Sequence[str]) -> dict[Field, int]:
         """Where the row tells each field: in the first of its columns that is not empty."""
@@ -359,21 +405,6 @@ def _unused(name: str, used: Collection[str]) -> str:
     """*name*, or ``name_2`` and so on when it is taken."""
     numbered = (f"{name}_{number}" for number in count(2))
     return next(each for each in chain([name], numbered) if each not in used)
-
-
-def _person(told: Told, variables: Mapping[str, str]) -> Person:
-    says = {field: told.values[at] for field, at in told.places.items()}.get
-    priority = says(Field.PRIORITY)
-    return Person(
-        phone=told.phone,
-        name=_joined(says(Field.NAME, ""), says(Field.FIRST_NAME, ""), says(Field.LAST_NAME, "")),
-        email=says(Field.EMAIL, ""),
-        zone=says(Field.TIMEZONE),
-        language=says(Field.LANGUAGE),
-        priority=_PRIORITIES[priority.casefold()] if priority else None,
-        tags=split_tags(says(Field.TAGS, "")),
-        variables=variables,
-    )
 
 
 def _joined(name: str, first: str, last: str) -> str:

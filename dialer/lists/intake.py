@@ -60,30 +60,49 @@ class Seen:
     def __init__(self) -> None:
         self._places = array("Q", bytes(8 * _PLACES))  # 0: free
         self._rows = array("I", bytes(array("I").itemsize * _PLACES))
-        self._count = 0
+        self._shift = _shift(_PLACES)
+        self._free = _most_numbers(_PLACES)
 
     def add(self, number: int, row: int) -> int:
         """Take in a *number* from 1 to 2**64 - 1; 0 when it is new, else its first row."""
         places = self._places
-        last = len(places) - 1
-        at = (number * _SPREAD & _64_BITS) >> (64 - last.bit_length())
+        at = (number * _SPREAD & _64_BITS) >> self._shift
         while found := places[at]:
             if found == number:
                 return self._rows[at]
-            at = (at + 1) & last
+            at += 1
+            if at == len(places):
+                at = 0
         places[at], self._rows[at] = number, row
-        self._count += 1
-        if 3 * self._count > 2 * len(places):
+        self._free -= 1
+        if not self._free:
             self._grow()
         return 0
 
     def _grow(self) -> None:
-        before, rows = self._places, self._rows
-        self._places, self._count = array("Q", bytes(2 * 8 * len(before))), 0
-        self._rows = array("I", bytes(2 * rows.itemsize * len(before)))
-        for number, row in zip(before, rows, strict=True):
+        before, rows_before = self._places, self._rows
+        size = 2 * len(before)
+        last, shift = size - 1, _shift(size)
+        places = array("Q", bytes(before.itemsize * size))
+        rows = array("I", bytes(rows_before.itemsize * size))
+        for number, row in zip(before, rows_before, strict=True):
             if number:
-                self.add(number, row)
+                at = (number * _SPREAD & _64_BITS) >> shift
+                while places[at]:
+                    at = (at + 1) & last
+                places[at], rows[at] = number, row
+        self._places, self._rows, self._shift = places, rows, shift
+        self._free = _most_numbers(size) - _most_numbers(len(before))
+
+
+def _shift(places: int) -> int:
+    """What is left of 64 bits then is a place."""
+    return 64 - (places - 1).bit_length()
+
+
+def _most_numbers(places: int) -> int:
+    """With more of them than that, free places are far from where numbers belong."""
+    return 2 * places // 3
 
 
 class Pace:

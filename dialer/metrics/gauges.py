@@ -13,16 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from dialer import numbers
 from dialer.errors import DialerError
+from dialer.lazy_log import Log
 from dialer.model import CampaignId, NumberId, WaitReason
 from dialer.ports import Clock, Database, Tx
 from dialer.states import CampaignStatus, MemberState
 from dialer.telling import Telling
 
-log = structlog.get_logger()
+log = Log()
 
 #: A reading is good for so long, in real seconds.
 KEPT_S: Final = 1.0

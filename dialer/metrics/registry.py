@@ -1,4 +1,4 @@
-"""Facts as Prometheus wants them counted; what is read when it asks is in ``metrics_readings``.
+"""Facts as Prometheus wants them counted; what is read when it asks is in ``readings``.
 
 Labels come from closed sets, or are ids of ours, of which a bounded number gets series of its own;
 the rest is *other*. A phone number is never among them, nor a name that somebody has given.
@@ -220,15 +220,19 @@ class Metrics(Meters):
     def loop_lagged(self, lag_s: float) -> None:
         self._loop_lag.observe(lag_s / self._speed)
 
+    def lines_limited(self, limit: int) -> None:
+        self._lines_limit.set(limit)
+
     def settings_loaded(self, at: int) -> None:
         self._loaded.set(at / MS)
 
     def _tell_what_stays(self, lines_limit: int) -> None:
         build = Info("build", "This release.", namespace=NAMESPACE, registry=self.registry)
         build.info({"version": __version__, "python": platform.python_version()})
-        self._gauge("lines_limit", "Calls the account may have at once; 0: no limit.").set(
-            lines_limit
+        self._lines_limit = self._gauge(
+            "lines_limit", "Calls the account may have at once; 0: no limit."
         )
+        self.lines_limited(lines_limit)
         self._loaded = self._gauge(
             "config_last_reload_success_timestamp_seconds",
             "When the settings in force were read, in Unix seconds.",

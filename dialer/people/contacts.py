@@ -7,9 +7,9 @@ what is left empty stays as it is. So the same list may be brought in any number
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from dialer import audit_log, campaigns
+from dialer import audit_log, campaigns, plans
 from dialer.errors import NotFoundError, UsageError, WrongStateError
 from dialer.model import CampaignId
 from dialer.people.person import Person, Priority
@@ -33,15 +33,11 @@ _NO_LIMIT: Final = 9_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a list of people, each number once, changes: the new, the changed and the same.
-
-    *known* are the ids of those who were there before.
-    """
+    """What a list of people, each number once, changes: the new, the changed and the same."""
 
     added: Sequence[NewContact]
     updated: Sequence[Mapping[str, Any]]
     same: int
-    known: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +49,20 @@ class Enrolment:
     reopen: bool = False  # a completed campaign becomes active again
 
 
-async def changes(
-    tx: Tx,
+async def known_of(tx: Tx, people: Sequence[Listed]) -> Mapping[str, Row]:
+    """What is stored of those of *people* who are contacts, by phone number."""
+    phones = encode([person.phone for person in people])
+    return {row["phone"]: row for row in await tx.rows("contacts_by_phone", phones=phones)}
+
+
+def changes(
     people: Sequence[Listed],
+    known: Mapping[str, Row],
     now: int,
     retelling: Retelling = _MERGE,
     import_id: int | None = None,
 ) -> Changes:
-    """What :func:`put_listed` would do."""
-    phones = encode([person.phone for person in people])
-    known = {row["phone"]: row for row in await tx.rows("contacts_by_phone", phones=phones)}
+    """What :func:`put_listed` would do; those who are *known* may be more than *people*."""
     added, updated, same = [], [], 0
     for person in people:
         row = known.get(person.phone)
@@ -72,24 +72,29 @@ async def changes(
             updated.append(new)
         else:
             same += 1
-    return Changes(added, updated, same, [row["id"] for row in known.values()])
+    return Changes(added, updated, same)
 
 
 async def put(tx: Tx, people: Sequence[Person], now: int) -> Changes:
     """Store *people*, each number once: new ones are added, known ones learn what is new."""
-    return await put_listed(tx, [as_listed(person) for person in people], now)
+    await tx.value("hold_contacts")
+    listed_people = [as_listed(person) for person in people]
+    return await put_listed(tx, listed_people, await known_of(tx, listed_people), now)
 
 
 async def put_listed(
     tx: Tx,
     people: Sequence[Listed],
+    known: Mapping[str, Row],
     now: int,
     retelling: Retelling = _MERGE,
     import_id: int | None = None,
 ) -> Changes:
-    """As :func:`put`, those who are known as *retelling* says; the import stays beside new ones."""
-    await tx.value("hold_contacts")
-    found = await changes(tx, people, now, retelling, import_id)
+    """As :func:`put`, those who are known as *retelling* says; the import stays beside new ones.
+
+    Contacts have been held since *known* was read.
+    """
+    found = changes(people, known, now, retelling, import_id)
     await tx.many("add_contacts", found.added)
     await tx.many("update_contacts", found.updated)
     await tx.many("move_members_to_place", [row for row in found.updated if row["moved"]])
@@ -137,46 +142,34 @@ async def enrol_listed(
     import_id: int | None = None,
 ) -> int:
     """As :func:`enrol`; the import stays beside the new members."""
-    campaign_id = enrolment.campaign_id
-    phones = encode([person.phone for person in people])
-    rows = await tx.rows("memberships_by_phone", campaign_id=campaign_id, phones=phones)
-    missing = {row["phone"]: row for row in rows if row["member_id"] is None}
-    await _admit(tx, enrolment, now, expected=len(missing))
-    if not missing:
-        return 0
-    usual, pending = enrolment.priority.rank, MemberState.PENDING.value
-    members = [
-        NewMember(
-            campaign_id,
-            missing[person.phone]["id"],
-            missing[person.phone]["place"],
-            pending,
-            usual if person.rank is None else person.rank,
-            import_id,
-            now,
-        )
-        for person in people
-        if person.phone in missing
-    ]
-    await tx.many("add_members", members)
-    await tx.run("bump_revision")
-    return len(members)
+    campaign = check_joinable(
+        await tx.row("campaign_to_join", campaign_id=enrolment.campaign_id),
+        reopen=enrolment.reopen,
+    )
+    usual = enrolment.priority.rank
+    ranks = [(person.phone, usual if person.rank is None else person.rank) for person in people]
+    added = await tx.run(
+        "add_members",
+        campaign_id=enrolment.campaign_id,
+        people=encode(ranks),
+        state=MemberState.PENDING.value,
+        import_id=import_id,
+        now=now,
+    )
+    if added:
+        if CampaignStatus(campaign["status"]) is CampaignStatus.COMPLETED:
+            await campaigns.move(tx, campaign["name"], CampaignEvent.REOPEN, now)
+        await tx.run("bump_revision")
+    return added
 
 
-class NewMember(NamedTuple):
-    """The parameters of ``add_members``, in its order."""
+def check_joinable(campaign: Row | None, *, reopen: bool) -> Row:
+    """The campaign if it takes members, a completed one if it may reopen.
 
-    campaign_id: CampaignId
-    contact_id: int
-    window_key: str
-    state: str
-    priority: int
-    import_id: int | None
-    now: int
-
-
-def check_joinable(campaign: Row, *, reopen: bool) -> None:
-    """Raise WrongStateError unless a campaign takes members; a completed one if it may reopen."""
+    Raises WrongStateError if it does not, NotFoundError when somebody has deleted it meanwhile.
+    """
+    if campaign is None:
+        raise plans.gone()
     status, name = CampaignStatus(campaign["status"]), campaign["name"]
     if status is CampaignStatus.CANCELLED:
         raise WrongStateError(
@@ -188,15 +181,7 @@ def check_joinable(campaign: Row, *, reopen: bool) -> None:
             f"campaign {name!r} is completed: new contacts would make it active again",
             next_step="say so: add --yes",
         )
-
-
-async def _admit(tx: Tx, enrolment: Enrolment, now: int, *, expected: int) -> None:
-    """See that the campaign takes members now, and reopen it for those who are *expected*."""
-    row = await tx.row("campaign_to_join", campaign_id=enrolment.campaign_id)
-    assert row is not None, "campaigns are not deleted"
-    check_joinable(row, reopen=enrolment.reopen)
-    if expected and CampaignStatus(row["status"]) is CampaignStatus.COMPLETED:
-        await campaigns.move(tx, row["name"], CampaignEvent.REOPEN, now)
+    return campaign
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -171,11 +171,11 @@ async def retry(
     """Send finished members back to wait for one more call; a completed campaign is reopened.
 
     Raises WrongStateError for a cancelled campaign, and for a completed one unless it may be
-    reopened.
+    reopened; NotFoundError for one that somebody has deleted meanwhile.
     """
-    campaign = await tx.row("campaign_to_join", campaign_id=campaign_id)
-    assert campaign is not None, "campaigns are not deleted"
-    contacts.check_joinable(campaign, reopen=again.reopen)
+    campaign = contacts.check_joinable(
+        await tx.row("campaign_to_join", campaign_id=campaign_id), reopen=again.reopen
+    )
     judged = await _held(tx, campaign_id, ids, lambda member: why_not_again(member, again.said))
     if not judged.changed:
         return judged

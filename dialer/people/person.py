@@ -38,7 +38,7 @@ class RowFault(StrEnum):
     BAD_QUOTING = "bad_quoting"  # a quote that is not closed, or closed in the middle
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes four times as long to make, and a list is long
 class Person:
     """What is known of somebody; whatever is empty or None is not known."""
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from dialer.hours import DAY_MS, Hours
 from dialer.permission import ClaimTimes, next_opening, outside_window
-from dialer.places import Place
+from dialer.place import Place
 from dialer.plans import CampaignPlan
 from dialer.timezones import zone
 

@@ -46,6 +46,20 @@ class Changes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "off", MappingProxyType(dict(self.off)))
 
+    def tightened(self, others: "Changes") -> "Changes":
+        """With every own rule of both, only what both have off, and whatever either has on."""
+        made = max(self.made, others.made)
+        own = list(self.own)
+        for rule in others.own:
+            if rule in own:
+                continue
+            if any(rule.id == each.id for each in own):
+                made += 1
+                rule = replace(rule, id=f"{OWN_PREFIX}{made}")
+            own.append(rule)
+        off = {id_: why for id_, why in self.off.items() if id_ in others.off}
+        return Changes(tuple(own), off, self.on | others.on, made)
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from dialer import lazy_log
 from dialer.errors import DialerError
 from dialer.simulation.processes import current
 
@@ -71,6 +72,7 @@ class Journal:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Have everything that is logged meanwhile noted here, and printed nowhere."""
+        lazy_log.set_up_now()  # and not later, in the place of what is set up here
         before = structlog.get_config()
         structlog.configure(
             processors=[self._hear],

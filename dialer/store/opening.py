@@ -3,19 +3,21 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dialer.errors import NotFoundError, SchemaError, UnreachableError, UsageError
 from dialer.meters import NO_METERS, Meters
 from dialer.ports import DAEMON, Rng
 from dialer.store.naming import shown
-from dialer.store.postgres import PostgresDatabase
 from dialer.store.sqlite import READERS, SqliteDatabase
+
+if TYPE_CHECKING:
+    from dialer.store.postgres import PostgresDatabase
 
 #: The newest migration; a test compares it with what alembic finds.
 SCHEMA: Final = "0004"
 
-AnyDatabase = SqliteDatabase | PostgresDatabase
+AnyDatabase: TypeAlias = "SqliteDatabase | PostgresDatabase"
 
 POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
@@ -71,6 +73,8 @@ def _store(
                 f"database: {scheme}://… is neither a SQLite file nor a PostgreSQL DSN; write a"
                 " path, or postgresql://user@host/name"
             )
+        from dialer.store.postgres import PostgresDatabase  # its driver, only where it is used
+
         return PostgresDatabase(database, busy_timeout_s=busy_timeout_s, actor=actor, meters=meters)
     return SqliteDatabase(
         Path(database),

@@ -115,6 +115,8 @@ class PostgresDatabase:
                 self._pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
+                # Between two pages a slow disk may rest for long, and nobody waits for a reader.
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 yield PostgresTx(connection, self._queries, self._actor)
 
     @asynccontextmanager

@@ -2,22 +2,27 @@
 
 Theory of operation. The copy is copied once more, beside the database, and made ready there: it is
 checked, brought to this release's schema, given what must outlive it of the database it replaces
-(who must not be called, and who was erased), and held. Until the last step nothing has changed, and
-a crash leaves the database as it was. The last step is one rename; the database that was there
-keeps its pages under another name. Nobody else may have it open meanwhile.
+(who must not be called, who was erased, and what was stopped), and held. Until the last step
+nothing has changed, and a crash leaves the database as it was. The last step is one rename; the
+database that was there keeps its pages under another name. Nobody else may have it open meanwhile.
 """
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from dialer import audit_log, hold
+from dialer import audit_log, restored, rule_book
 from dialer.errors import NotFoundError, StoreBusyError, StoreError, UsageError
+from dialer.model import CampaignId
 from dialer.ports import Rng, Tx
+from dialer.restored import Begun, Repeated, StoppedCampaign, Stops
+from dialer.rules.rule_set import Changes
+from dialer.states import CampaignStatus
 from dialer.store import migrate
 from dialer.store.backup import back_up, flush
 from dialer.store.exclusive import sole_daemon
@@ -67,6 +72,33 @@ _CARRY_ERASED: Final = """
 INSERT OR IGNORE INTO fresh.erased_phones (hash, erased_at)
 SELECT hash, erased_at FROM main.erased_phones
 """
+_STOPPED_CAMPAIGNS: Final = """
+SELECT known.name, was.status, coalesce(was.pause_reason, '')
+  FROM main.campaigns was
+  JOIN fresh.campaigns known ON known.id = was.id AND known.created_at = was.created_at
+ WHERE was.status IN ('paused', 'completed', 'cancelled') AND known.status <> was.status
+ ORDER BY was.id
+"""
+_DISABLED_NUMBERS: Final = """
+SELECT known.phone
+  FROM main.numbers was
+  JOIN fresh.numbers known ON known.phone = was.phone
+ WHERE was.disabled_at IS NOT NULL AND known.disabled_at IS NULL
+ ORDER BY known.id
+"""
+_SKIPPED: Final = """
+SELECT known.campaign_id, known.contact_id
+  FROM main.members was
+  JOIN main.contacts callee ON callee.id = was.contact_id
+  JOIN main.campaigns theirs ON theirs.id = was.campaign_id
+  JOIN fresh.campaigns ours ON ours.id = theirs.id AND ours.created_at = theirs.created_at
+  JOIN fresh.contacts ON contacts.phone = callee.phone
+  JOIN fresh.members known ON known.campaign_id = ours.id AND known.contact_id = contacts.id
+ WHERE was.state = 'failed' AND was.reason = 'skipped' AND known.state IN ('pending', 'retry')
+ ORDER BY known.id
+"""
+_NEWEST_RULES: Final = "SELECT body FROM main.rule_sets ORDER BY id DESC LIMIT 1"
+_MAGIC: Final = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html, section 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,7 @@ class Carried:
     dnc: int = 0
     dnc_history: int = 0
     erased: int = 0
+    stops: Repeated = field(default_factory=Repeated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +122,7 @@ class Restored:
     schema: str
     replaced: Path | None  # where the database that was there is now
     carried: Carried | None  # None: there was none, or nobody can read it
+    paused: Sequence[str]  # campaigns that were active in the copy
 
 
 class Preparation:
@@ -100,7 +134,9 @@ class Preparation:
         self.file = self.database.with_name(f".{self.database.name}.{os.getpid()}.restoring")
         self.schema_before = ""
         self.schema = ""
+        self.taken_at = 0  # the newest thing the copy knows of, UTC ms
         self.carried: Carried | None = None
+        self.stops = Stops()
         self._busy_timeout_s = busy_timeout_s
         self._old: sqlite3.Connection | None = None
 
@@ -112,21 +148,28 @@ class Preparation:
         ) as database:
             yield database
 
-    async def hold(self, tx: Tx, now: int) -> int:
-        """Hold it, want it reconciled, and tell the audit log; returns when the copy was taken."""
-        taken_at = min(now, newest_fact(self.file))
-        reason = f"restored from {self.copy.name}; to be reconciled before anybody is called"
-        await hold.put(tx, now, reason=reason)
-        await tx.run("want_reconciliation", since_at=taken_at)
+    async def hold(self, tx: Tx, now: int) -> Begun:
+        """Make stops again, hold it, want it reconciled, and tell the audit log.
+
+        Calls may be missing since the newest thing the copy knows of, or since longer ago, when it
+        was restored itself and not reconciled.
+        """
+        repeated = await restored.repeat(tx, self.stops, now)
+        if self.carried is not None:
+            self.carried = replace(self.carried, stops=repeated)
+        begun = await restored.begin(
+            tx, now, since_at=min(now, self.taken_at), reason=f"restored from {self.copy.name}"
+        )
         after = {
             "copy": self.copy.name,
-            "taken_at": taken_at,
+            "taken_at": self.taken_at,
+            "missing_since_at": begun.since_at,
             "schema_before": self.schema_before,
-            "dnc_carried": None if self.carried is None else self.carried.dnc,
-            "erased_carried": None if self.carried is None else self.carried.erased,
+            "carried": None if self.carried is None else asdict(self.carried),
+            "paused": len(begun.paused),
         }
         await audit_log.record(tx, "db.restore", self.database.name, now, after=after)
-        return taken_at
+        return begun
 
     def put_in_place(self, replaced: Path) -> Path | None:
         """Let the prepared file take the database's name; returns where that is now, if it was."""
@@ -166,15 +209,16 @@ async def prepared(
             _require_ours(preparation.file, copy)
             before, preparation.schema = await migrate.upgrade(str(preparation.file))
             preparation.schema_before = before or ""
+            preparation.taken_at = _newest_fact(preparation.file)
             if old is not None:
-                preparation.carried = _carry_over(old, preparation.file)
+                preparation.carried, preparation.stops = _carry_over(old, preparation.file)
             yield preparation
         finally:
             for side in ("", *_SIDES):
                 _beside(preparation.file, side).unlink(missing_ok=True)
 
 
-def newest_fact(file: Path) -> int:
+def _newest_fact(file: Path) -> int:
     """When a database last heard of anything (UTC ms): it was copied then, or later; 0: never."""
     with _told(file), closing(sqlite3.connect(file)) as connection:
         return int(connection.execute(_NEWEST_FACT).fetchone()[0] or 0)
@@ -185,6 +229,10 @@ def _require_copy(copy: Path, database: Path) -> None:
         raise NotFoundError(f"there is no file {copy}", next_step="dialer jobs list --kind backup")
     if database.exists() and copy.samefile(database):
         raise UsageError(f"{copy} is the database itself")
+    with _told(copy), copy.open("rb") as file:
+        begins = file.read(len(_MAGIC))
+    if begins != _MAGIC:
+        raise UsageError(f"{copy} is no SQLite database, and so no backup")
 
 
 def _require_ours(file: Path, copy: Path) -> None:
@@ -220,18 +268,19 @@ def _alone(database: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection
             yield old
 
 
-def _carry_over(old: sqlite3.Connection, fresh: Path) -> Carried | None:
-    """Bring over who must not be called and who was erased; None when *old* cannot tell."""
+def _carry_over(old: sqlite3.Connection, fresh: Path) -> tuple[Carried | None, Stops]:
+    """Bring over who must not be called and who was erased, and tell what was stopped; None and no
+    stops when *old* cannot tell.
+    """
     try:
         old.execute("ATTACH DATABASE ? AS fresh", (str(fresh),))
         old.execute("BEGIN IMMEDIATE")
         try:
-            carried = Carried(
-                *(
-                    old.execute(statement).rowcount
-                    for statement in (_CARRY_DNC, _CARRY_HISTORY, _CARRY_ERASED)
-                )
+            dnc, history, erased = (
+                old.execute(statement).rowcount
+                for statement in (_CARRY_DNC, _CARRY_HISTORY, _CARRY_ERASED)
             )
+            stops = _stops(old)
             old.execute("COMMIT")
         except sqlite3.Error:
             old.execute("ROLLBACK")
@@ -239,8 +288,29 @@ def _carry_over(old: sqlite3.Connection, fresh: Path) -> Carried | None:
         finally:
             old.execute("DETACH DATABASE fresh")
     except sqlite3.Error:
+        return None, Stops()
+    return Carried(dnc, history, erased), stops
+
+
+def _stops(old: sqlite3.Connection) -> Stops:
+    campaigns = [
+        StoppedCampaign(name, CampaignStatus(status), reason)
+        for name, status, reason in old.execute(_STOPPED_CAMPAIGNS)
+    ]
+    skipped = defaultdict[CampaignId, list[int]](list)
+    for campaign_id, contact_id in old.execute(_SKIPPED):
+        skipped[CampaignId(campaign_id)].append(contact_id)
+    phones = [phone for (phone,) in old.execute(_DISABLED_NUMBERS)]
+    return Stops(campaigns, phones, skipped, _rules(old))
+
+
+def _rules(old: sqlite3.Connection) -> Changes | None:
+    """The operator's changes in force; None when there are none, or they cannot be read."""
+    newest = old.execute(_NEWEST_RULES).fetchone()
+    try:
+        return None if newest is None else rule_book.changes_in(newest[0])
+    except UsageError:
         return None
-    return carried
 
 
 def _named_twice(file: Path, other: Path) -> None:

@@ -5,12 +5,15 @@ of ours is read byte by byte to see whether it worked. PostgreSQL: VACUUM gives 
 rows back to new ones; what the server keeps elsewhere is out of reach.
 """
 
+import asyncio
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import asyncpg
 
@@ -22,7 +25,7 @@ from dialer.store.exclusive import sole_daemon
 #: So large a file is written anew in about a second, which a daemon waits for beside its calls.
 BESIDE_CALLS_BYTES: Final = 128 << 20
 #: What lies beside a database and may hold people's numbers, besides databases.
-LISTS: Final = frozenset([".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".partial"])
+LISTS: Final = frozenset([".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".partial", ".xlsx"])
 _CHUNK: Final = 1 << 20
 #: The longest a number is when it is written with marks in between, of three bytes each.
 _OVERLAP: Final = 512
@@ -39,9 +42,10 @@ def wipe_file(
     *,
     busy_timeout_s: float,
     folders: Sequence[Path] = (),
+    files: Sequence[Path] = (),
 ) -> Wiped:
     """Empty the log of a SQLite *database*, write the file anew, and look for *pattern*, beside
-    it and in *folders*, too.
+    it, in *folders* and in *files*, too.
 
     A large file is not written anew while a daemon runs: its calls would wait.
     """
@@ -53,12 +57,12 @@ def wipe_file(
     return Wiped(
         compacted,
         remains=[str(file) for file in ours if holds(file, pattern)],
-        elsewhere=[str(file) for file in beside(database, *folders) if holds(file, pattern)],
+        elsewhere=holding([*beside(database, *folders), *files], pattern),
     )
 
 
-async def wipe_server(dsn: str) -> Wiped:
-    """Vacuum what an erasure touched, however long it takes."""
+async def wipe_server(dsn: str, pattern: re.Pattern[bytes], *, files: Sequence[Path] = ()) -> Wiped:
+    """Vacuum what an erasure touched, however long it takes, and look for *pattern* in *files*."""
     try:
         connection = await asyncpg.connect(dsn, server_settings={"statement_timeout": "0"})
         try:
@@ -70,7 +74,7 @@ async def wipe_server(dsn: str) -> Wiped:
             f"the number is erased, but its dead rows could not be vacuumed: {error}",
             next_step=f'psql "$DIALER_DATABASE" -c "{_VACUUM}"',
         ) from error
-    return Wiped(compacted=True)
+    return Wiped(compacted=True, elsewhere=await asyncio.to_thread(holding, files, pattern))
 
 
 def own_files(database: Path) -> list[Path]:
@@ -90,19 +94,42 @@ def beside(database: Path, *folders: Path) -> list[Path]:
     return [each for each in files if each.is_file() and _may_hold_numbers(each)]
 
 
+def holding(files: Iterable[Path], pattern: re.Pattern[bytes]) -> list[str]:
+    """Those of *files* that are there and hold *pattern*, each of them once, in their order."""
+    whole = dict.fromkeys(file.resolve() for file in files)
+    return [str(file) for file in whole if file.is_file() and holds(file, pattern)]
+
+
 def holds(file: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Whether *pattern* is found in the bytes of *file*; one that cannot be read may hold it."""
-    before = b""
+    """Whether *pattern* is found in the bytes of *file*, or in what a workbook has packed; one that
+    cannot be read may hold it.
+    """
     try:
         with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                if pattern.search(before + chunk):
-                    return True
-                before = chunk[-_OVERLAP:]
+            if _found_in(stream, pattern):
+                return True
+            return zipfile.is_zipfile(stream) and _is_packed_in(stream, pattern)
     except FileNotFoundError:
         return False
-    except OSError:
-        return True
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+        return True  # damaged, packed in a way of its own, or under a password
+
+
+def _found_in(stream: IO[bytes], pattern: re.Pattern[bytes]) -> bool:
+    before = b""
+    while chunk := stream.read(_CHUNK):
+        if pattern.search(before + chunk):
+            return True
+        before = chunk[-_OVERLAP:]
+    return False
+
+
+def _is_packed_in(stream: IO[bytes], pattern: re.Pattern[bytes]) -> bool:
+    with zipfile.ZipFile(stream) as archive:
+        for each in archive.infolist():
+            with archive.open(each) as part:
+                if _found_in(part, pattern):
+                    return True
     return False
 
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dialer.errors import StoreError, UsageError
+from dialer.lazy_log import Log
 from dialer.meters import Meters, WebhookResult
 from dialer.model import AttemptId, CallEvent, Script
 from dialer.web.services import WebServices
@@ -29,7 +29,7 @@ ASK_AGAIN_S: Final = 0.2
 
 _ATTEMPT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
-log = structlog.get_logger()
+log = Log()
 
 T = TypeVar("T")
 Subject = TypeVar("Subject")

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dialer import __version__
+from dialer.lazy_log import Log
 from dialer.web.services import Checks, WebServices
 
 #: A check that takes longer has failed, in seconds.
 CHECK_TIMEOUT_S: Final = 5.0
 
-log = structlog.get_logger()
+log = Log()
 
 
 def health_routes(services: WebServices) -> Sequence[BaseRoute]:

@@ -7,19 +7,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dialer.errors import UsageError
+from dialer.lazy_log import Log
 from dialer.model import InboundCall
 from dialer.web.callbacks import MAX_BODY_BYTES, Endpoint, admitted, insist, metered
 from dialer.web.services import WebServices
 
 INCOMING: Final = "/twilio/incoming"
 
-log = structlog.get_logger()
+log = Log()
 
 Compose: TypeAlias = Callable[[InboundCall, bytes], Awaitable[bytes]]
 

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from json import JSONDecodeError
 from typing import Final
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dialer.errors import StoreError, UsageError
+from dialer.lazy_log import Log
 from dialer.web.callbacks import MAX_BODY_BYTES
 from dialer.web.services import WebServices
 
@@ -22,7 +22,7 @@ OPT_OUT: Final = "/api/v1/opt-out"
 _BEARER: Final = "Bearer "
 _EXPECTED: Final = 'a JSON object with either "call" or "phone", as {"call": "CA…"}'
 
-log = structlog.get_logger()
+log = Log()
 
 
 def opt_out_routes(services: WebServices) -> Sequence[BaseRoute]:

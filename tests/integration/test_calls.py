@@ -25,6 +25,7 @@ from dialer.model import (
     OnMachine,
     WaitReason,
 )
+from dialer.people import member_edits
 from dialer.ports import Refusal, Refused
 from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase, opened
@@ -573,6 +574,36 @@ async def test_a_call_that_turns_up_when_it_is_over_already(daemon: Daemon) -> N
     member = await member_of(daemon.database)
     assert (member["state"], member["attempts"], member["not_placed"]) == ("completed", 1, 0)
     assert await calls_counted(daemon) == 1
+    await assert_sound(daemon.database)
+
+
+@pytest.mark.parametrize("timeout_s", [0, 60])
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize(
+    ("said", "state", "reason"),
+    [(S.NO_ANSWER, "failed", "skipped"), (S.COMPLETED, "completed", None)],
+)
+async def test_whoever_was_skipped_stays_so_when_a_lost_call_turns_up(
+    daemon: Daemon, timeout_s: int, is_new: bool, said: S, state: str, reason: str | None
+) -> None:
+    claim = await given_absent(daemon, completion_timeout_s=timeout_s)
+    async with daemon.database.write() as tx:
+        campaign, contact = claim.campaign_id, (await tx.rows("list_contacts", limit=1))[0]["id"]
+        assert (await member_edits.skip(tx, campaign, [contact], "asked for it", NOW)).changed
+    found_at = daemon.clock.now()
+
+    await tell(daemon, status(claim, S.RINGING, found_at))
+    if is_new:
+        restart(daemon)  # what is told next is told to somebody who has to look it up
+    await tell(daemon, status(claim, said, found_at + 20_000, duration_s=20))
+    daemon.clock.pass_s(3600)
+    await daemon.settle()
+
+    member = await member_of(daemon.database)
+    assert (member["state"], member["reason"]) == (state, reason)
+    assert (member["attempts"], member["not_placed"]) == (1, 0)
+    daemon.clock.pass_s(7200)
+    assert await daemon.take(claim.campaign_id) == []
     await assert_sound(daemon.database)
 
 

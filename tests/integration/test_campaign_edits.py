@@ -1,26 +1,51 @@
 """Campaigns that are there are edited, cloned, archived and deleted."""
 
+import asyncio
 import json
-from typing import Any
+import random
+import re
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer import campaign_edits, campaigns
-from dialer.campaign_edits import Edit
+from dialer import campaign_edits, campaigns, do_not_call
+from dialer.campaign_edits import Deleted, Edit
 from dialer.campaigns import NewCampaign
 from dialer.commands.campaign_file import from_toml, to_toml
 from dialer.commands.campaign_settings import read_fields, shown
+from dialer.erased import PREFIX
 from dialer.errors import NotFoundError, UsageError, WrongStateError
-from dialer.model import AmdMode, OnMachine
+from dialer.importing import records as import_records
+from dialer.importing.records import Begun, Identity
+from dialer.lists.csvio import START, Position
+from dialer.model import AmdMode, CampaignId, FailReason, OnMachine
+from dialer.people import contacts, member_edits
+from dialer.people.contacts import Enrolment
+from dialer.people.member_edits import UNLESS_SAID
+from dialer.people.person import Person
 from dialer.ports import Database, Row
 from dialer.states import CampaignEvent, MemberState
+from dialer.store.opening import AnyDatabase, opened
+from dialer.store.queries import Dialect, load
+from dialer.work import Job, JobKind, JobState
 from retries.outcome import Outcome
 from retries.policy import NEVER
 from rotation.strategies import Strategy
 from tests.support.engine import NOW, rows
-from tests.support.given import WASHINGTON, given_campaign, given_numbers, write
+from tests.support.given import (
+    FIRST_NUMBER,
+    FIRST_PHONE,
+    WASHINGTON,
+    given_campaign,
+    given_numbers,
+    write,
+)
+
+
+def phone(contact: int) -> str:
+    return f"+{FIRST_PHONE + contact}"
 
 
 async def edit(database: Database, **changes: object) -> Edit:
@@ -36,6 +61,11 @@ async def found(database: Database, name: str = "Renewals") -> Row:
 async def settings(database: Database, name: str = "Renewals") -> NewCampaign:
     async with database.read() as tx:
         return await campaign_edits.settings_of(tx, await campaigns.find(tx, name))
+
+
+async def end(database: Database, name: str) -> None:
+    async with database.write() as tx:
+        await campaigns.move(tx, name, CampaignEvent.CANCEL, NOW)
 
 
 async def log(database: Database) -> list[tuple[Any, ...]]:
@@ -140,10 +170,9 @@ async def test_a_clone_has_the_settings_and_the_members_asked_for(database: Data
             "UPDATE members SET state = ?1, priority = 0, attempts = 3 WHERE contact_id = ?2",
             [("failed", 2)],
         )
-        row, members = await campaign_edits.clone(
-            tx, "Renewals", None, [MemberState.FAILED], NOW + 5
-        )
+        made = await campaign_edits.clone(tx, "Renewals", None, [MemberState.FAILED], NOW + 5)
 
+    row, members = made.campaign, made.members
     assert (row["name"], row["status"], row["max_concurrent"]) == ("Renewals (2)", "draft", 7)
     assert (row["start_at"], members) == (None, 1)
     columns = "contact_id, state, priority, attempts, next_at, window_key"
@@ -156,12 +185,172 @@ async def test_a_clone_has_the_settings_and_the_members_asked_for(database: Data
 async def test_a_clone_without_a_name_finds_a_free_one(database: Database) -> None:
     await given_campaign(database, now=NOW, start=False)
     async with database.write() as tx:
-        names = [(await campaign_edits.clone(tx, "Renewals", None, (), NOW))[0] for _ in "ab"]
+        made = [await campaign_edits.clone(tx, "Renewals", None, (), NOW) for _ in "ab"]
 
-    assert [row["name"] for row in names] == ["Renewals (2)", "Renewals (3)"]
+    assert [each.campaign["name"] for each in made] == ["Renewals (2)", "Renewals (3)"]
+
+
+async def test_nobody_who_may_not_be_called_is_taken_over_into_a_clone(
+    database: Database,
+) -> None:
+    reasons = [*sorted(FailReason), None]
+    campaign_id = await given_campaign(database, now=NOW, contacts=len(reasons) + 4)
+    first = len(reasons) + 1
+    async with database.write() as tx:
+        await write(
+            tx,
+            "UPDATE members SET state = 'failed', reason = ?1 WHERE contact_id = ?2",
+            [(reason, at) for at, reason in enumerate(reasons, 1)],
+        )
+        await do_not_call.add(tx, [phone(first)], NOW, scope=campaign_id)
+        await do_not_call.add(tx, [phone(first + 1)], NOW)
+        await write(
+            tx,
+            "UPDATE members SET state = 'completed', reason = NULL WHERE contact_id = ?1",
+            [(first + 1,)],
+        )
+        await write(
+            tx,
+            "UPDATE contacts SET phone = ?1 WHERE id = ?2",
+            [(f"{PREFIX}0a1b", first + 2)],
+        )
+        made = await campaign_edits.clone(tx, "Renewals", None, list(MemberState), NOW)
+
+    unwelcome = {*UNLESS_SAID, FailReason.SKIPPED}
+    taken = await rows(
+        database,
+        f"SELECT contact_id FROM members WHERE campaign_id = {made.campaign['id']} ORDER BY 1",
+    )
+    welcome = [at for at, reason in enumerate(reasons, 1) if reason not in unwelcome]
+    assert [each for (each,) in taken] == [*welcome, first + 3]
+    assert made.members == len(taken)
+    # Of the two who are listed, the one who waited has failed by it.
+    assert made.left_out == {**{str(why): 1 for why in unwelcome}, "do_not_call": 3, "erased": 1}
+    became = json.loads((await log(database))[-1][2])
+    assert (became["members"], became["left_out"]) == (made.members, dict(made.left_out))
+
+
+@pytest.mark.parametrize("query", ["clone_members", "members_not_cloned"])
+@pytest.mark.parametrize("dialect", get_args(Dialect))
+def test_a_clone_leaves_out_for_the_reasons_that_a_retry_has_to_name(
+    query: str, dialect: Dialect
+) -> None:
+    (named,) = re.findall(r"reason(?:, '')?\)? IN \(([^)]*)\)", load(dialect)[query].text)
+
+    assert set(re.findall(r"'(\w+)'", named)) == {*UNLESS_SAID, FailReason.SKIPPED}
+
+
+# -- a number that is taken out of campaigns ------------------------------------------------------
+
+
+async def test_a_number_leaves_all_its_campaigns_or_none(database: Database) -> None:
+    await given_campaign(database, now=NOW, numbers=2, start=False)
+    await given_campaign(database, now=NOW, name="Survey", number_ids=[1, 2], start=False)
+    await given_campaign(database, now=NOW, name="Alone", number_ids=[1], start=False)
+    number = f"+{FIRST_NUMBER + 1}"
+    async with database.write() as tx:
+        with pytest.raises(UsageError, match="'Alone' would have no number"):
+            await campaign_edits.exclude_number(tx, number, "US", None, NOW)
+    await end(database, "Alone")
+
+    async with database.write() as tx:
+        _, names = await campaign_edits.exclude_number(tx, number, "US", None, NOW)
+
+    assert names == ["Renewals", "Survey"]
+    pool = await rows(database, "SELECT campaign_id, number_id FROM campaign_numbers ORDER BY 1, 2")
+    assert pool == [(1, 2), (2, 2), (3, 1)]
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)  # SQLite has one writer at a time
+async def test_a_number_leaves_while_somebody_edits_its_campaigns(
+    store: str, database: AnyDatabase
+) -> None:
+    """The other one has the second campaign and wants the log next; nobody waits in a circle."""
+    await given_campaign(database, now=NOW, numbers=2, start=False)
+    await given_campaign(database, now=NOW, name="Survey", number_ids=[1, 2], start=False)
+    has_it, go_on = asyncio.Event(), asyncio.Event()
+
+    async def edit_survey(other: AnyDatabase) -> None:
+        async with other.write() as tx:
+            await tx.value("hold_campaign", campaign_id=2)
+            has_it.set()
+            await go_on.wait()
+            await campaign_edits.edit(tx, "Survey", {"max_concurrent": 3}, NOW)
+
+    async def exclude() -> None:
+        async with database.write() as tx:
+            await has_it.wait()
+            await campaign_edits.exclude_number(tx, f"+{FIRST_NUMBER + 1}", "US", None, NOW)
+
+    async with (
+        opened(store, random.Random(2), busy_timeout_s=5) as other,
+        asyncio.TaskGroup() as both,
+    ):
+        both.create_task(edit_survey(other))
+        both.create_task(exclude())
+        await waiting_for_a_lock(database)
+        go_on.set()
+
+    assert (await found(database, "Survey"))["max_concurrent"] == 3
+    assert await rows(database, "SELECT DISTINCT number_id FROM campaign_numbers") == [(2,)]
+
+
+async def waiting_for_a_lock(database: AnyDatabase) -> None:
+    """Until somebody waits for somebody else."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with asyncio.timeout(5):
+        while (await rows(database, query))[0][0] == 0:  # noqa: ASYNC110  a database tells nobody
+            await asyncio.sleep(0.01)
 
 
 # -- archive, delete ------------------------------------------------------------------------------
+
+
+async def given_import(
+    database: Database, campaign_id: CampaignId, *, digest: str = "d", beat_at: int = NOW
+) -> Begun:
+    """A list that is brought into a campaign, of whose worker there was a sign of life."""
+    async with database.write() as tx:
+        job = await Job.start(tx, JobKind.IMPORT, "l.csv", beat_at)
+        identity = Identity(digest, 10, campaign_id, "{}")
+        return await import_records.begin(
+            tx, identity, job, NOW, file_name="l.csv", mapping={}, report_path=""
+        )
+
+
+async def test_a_campaign_into_which_a_list_is_brought_is_not_deleted(
+    database: Database,
+) -> None:
+    campaign_id = await given_campaign(database, now=NOW, start=False)
+    begun = await given_import(database, campaign_id)
+
+    async with database.write() as tx:
+        with pytest.raises(WrongStateError, match=f"import {begun.import_id} is") as refused:
+            await campaign_edits.delete(tx, "Renewals", NOW)
+
+    assert refused.value.next_step == f"dialer jobs cancel {begun.job.id}"
+    async with database.write() as tx:
+        await begun.job.finish(tx, NOW, state=JobState.CANCELLED)
+        gone = await campaign_edits.delete(tx, "Renewals", NOW)
+    assert gone == Deleted(0, [begun.import_id])
+
+
+async def test_an_import_whose_campaign_is_gone_stores_nothing_more(database: Database) -> None:
+    campaign_id = await given_campaign(database, now=NOW, start=False)
+    begun = await given_import(database, campaign_id, beat_at=NOW - 3_600_000)
+    async with database.write() as tx:  # its worker only slept
+        assert (await campaign_edits.delete(tx, "Renewals", NOW)).imports == [begun.import_id]
+
+    async with database.write() as tx:
+        with pytest.raises(NotFoundError, match="the campaign is gone"):
+            await contacts.enrol(tx, [Person(phone(1))], Enrolment(campaign_id), NOW)
+        with pytest.raises(NotFoundError, match="the campaign is gone"):
+            await member_edits.retry(tx, campaign_id, [1], member_edits.Again(), NOW)
+        with pytest.raises(WrongStateError, match="its campaign was deleted"):
+            await import_records.checkpoint(
+                tx, begun, campaign_id, START, Position(9, 1), 0, rows_read=1, added=0,
+                updated=0, same=0, rejected=0, members_added=0, elsewhere=0,
+            )  # fmt: skip
 
 
 async def test_a_running_campaign_is_not_archived_and_a_draft_may_come_back(

@@ -9,8 +9,8 @@ import pytest
 
 from dialer.store.opening import opened
 from tests.support.cli import Cli
-from tests.support.engine import NOW
-from tests.support.given import given_campaign
+from tests.support.engine import NOW, rows
+from tests.support.given import given_campaign, write
 
 
 @pytest.fixture
@@ -18,16 +18,52 @@ def cli(tmp_path: Path, sqlite_template: bytes) -> Cli:
     """A deployment with two campaigns under way."""
     cli = Cli(tmp_path, {"DIALER_ACTOR": "ana"})
     cli.database.write_bytes(sqlite_template)
+    given_two_campaigns(str(cli.database))
+    return cli
 
+
+@pytest.fixture
+def anywhere(tmp_path: Path, store: str) -> Cli:
+    """The same, on each kind of database."""
+    given_two_campaigns(store)
+    return Cli(tmp_path, {"DIALER_ACTOR": "ana", "DIALER_DATABASE": store})
+
+
+def given_two_campaigns(store: str) -> None:
     async def give() -> None:
-        async with opened(str(cli.database), random.Random(1), busy_timeout_s=5) as database:
+        async with opened(store, random.Random(1), busy_timeout_s=5) as database:
             await given_campaign(database, now=NOW, contacts=1)
             await given_campaign(
                 database, now=NOW, contacts=1, name="Other", number_ids=[1], first_contact=5
             )
 
     asyncio.run(give())
-    return cli
+
+
+def given_daemons(store: str, *versions: str) -> None:
+    """Daemons that are alive, of those releases."""
+
+    async def give() -> None:
+        async with (
+            opened(store, random.Random(1), busy_timeout_s=5) as database,
+            database.write() as tx,
+        ):
+            await write(
+                tx,
+                "INSERT INTO daemons (name, started_at, lease_until, version)"
+                " VALUES (?1, 0, 9000000000000, ?2)",
+                [(f"host:{pid}", version) for pid, version in enumerate(versions, 1)],
+            )
+
+    asyncio.run(give())
+
+
+def ask(store: str, query: str) -> list[tuple[Any, ...]]:
+    async def answered() -> list[tuple[Any, ...]]:
+        async with opened(store, random.Random(1), busy_timeout_s=5) as database:
+            return await rows(database, query)
+
+    return asyncio.run(answered())
 
 
 def status(cli: Cli, name: str = "Renewals") -> dict[str, Any]:
@@ -113,3 +149,68 @@ def test_a_start_under_the_hold_is_allowed_and_says_so(cli: Cli) -> None:
 
     assert "everything is held (ana: lunch)" in started.err
     assert status(cli, "Third")["status"] == "active"
+
+
+# -- daemons that know of no hold -----------------------------------------------------------------
+
+
+def test_a_daemon_of_an_earlier_release_is_named_and_not_counted_as_held(anywhere: Cli) -> None:
+    given_daemons(anywhere.variables["DIALER_DATABASE"], "", "1.0")
+
+    done = anywhere.here("pause", "--all", "--json")
+    again = anywhere.here("--quiet", "pause", "--all")
+
+    assert (done.code, again.code) == (7, 7)
+    assert done.json["deaf"] == ["host:1"]
+    assert "NOT HELD: host:1: an earlier release" in again.err
+    assert "host:2" not in again.err
+
+
+def test_daemons_of_this_release_are_held(anywhere: Cli) -> None:
+    given_daemons(anywhere.variables["DIALER_DATABASE"], "1.0")
+
+    assert anywhere.here("pause", "--all", "--json").ok().json["deaf"] == []
+
+
+# -- after another tool has restored the database -------------------------------------------------
+
+SINCE = "2026-01-05T14:00:00Z"
+WANTED = "SELECT reconcile_since_at, reconciled_at FROM control"
+
+
+def test_a_restored_database_is_held_until_it_is_reconciled(anywhere: Cli) -> None:
+    store = anywhere.variables["DIALER_DATABASE"]
+
+    done = anywhere.here(
+        "pause", "--all", "--restored", SINCE, "--reason", "restored from x.dump", "--json"
+    ).ok()
+    refused = anywhere.here("resume", "--all", "--json")
+
+    assert done.json["hold"]["reconcile_since"] == "2026-01-05T14:00:00.000Z"
+    assert done.json["paused"] == ["Renewals", "Other"]
+    assert (refused.code, refused.error["next"]) == (5, "dialer db reconcile")
+    why = "restored from x.dump; look before you resume"
+    paused = "SELECT DISTINCT status, pause_reason FROM campaigns"
+    assert ask(store, paused) == [("paused", why)]
+
+    later = anywhere.here("pause", "--all", "--restored", "2026-01-05T15:00:00Z").ok()
+
+    assert "dialer db reconcile" in later.err
+    assert ask(store, WANTED) == [(NOW - 3_600_000, None)]  # what was missing is missing still
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("pause", "Renewals", "--restored", SINCE), "about the whole database"),
+        (("pause", "--all", "--restored", "2200-01-01T00:00:00Z"), "a time that is past"),
+    ],
+)
+def test_restored_is_said_of_everything_and_of_the_past(
+    anywhere: Cli, words: tuple[str, ...], why: str
+) -> None:
+    done = anywhere.here(*words)
+
+    assert (done.code, why in done.err) == (2, True)
+    query = "SELECT held_at FROM control"
+    assert ask(anywhere.variables["DIALER_DATABASE"], query) == [(None,)]

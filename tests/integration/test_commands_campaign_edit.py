@@ -148,7 +148,7 @@ def test_what_was_never_started_may_be_archived_and_deleted(dialer: Cli) -> None
     assert dialer.here("campaign", "archive", "Renewals", "--json").ok().json["archived_at"]
     assert dialer.here("campaign", "restore", "Renewals", "--json").ok().json["archived_at"] is None
     refused = dialer.here("campaign", "delete", "Renewals", "--confirm", "Renewal")
-    assert (refused.code, "--yes" in refused.err) == (2, True)
+    assert (refused.code, "'Renewal' is not 'Renewals'" in refused.err) == (2, True)
     dialer.here("campaign", "delete", "Renewals", "--confirm", "Renewals").ok()
     assert dialer.here("campaign", "show", "Renewals").code == 3
 
@@ -184,3 +184,15 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert dialer.here("campaign", "list", "--json").ok().json == before
+
+
+def test_a_clone_tells_whom_it_left_out(dialer: Cli) -> None:
+    dialer.here("contacts", "add", "+12025550101", "--campaign", "Renewals").ok()
+    dialer.here("contacts", "add", "+12025550102", "--campaign", "Renewals").ok()
+    dialer.here("dnc", "add", "+12025550101", "--campaign", "Renewals").ok()
+
+    made = dialer.here("campaign", "clone", "Renewals", "--contacts", "--json").ok().json
+    said = dialer.here("campaign", "clone", "Renewals", "--only", "failed").ok().err
+
+    assert (made["members"], made["left_out"]) == (1, {"do_not_call": 1})
+    assert "1 member left out: do_not_call" in said

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -102,7 +103,8 @@ def test_no_file_of_the_database_tells_of_somebody_who_was_erased(story: Cli) ->
     assert facts["pseudonym"].startswith("erased:")
     counted = ("contacts", "members", "attempts", "dnc_entries", "dnc_history", "mentions")
     assert [facts[name] for name in counted] == [1, 1, 1, 1, 1, 5]
-    assert (facts["wiped"], facts["remains"], facts["elsewhere"]) == (True, [], [])
+    assert (facts["wiped"], facts["remains"]) == (True, [])
+    assert facts["elsewhere"] == [str(story.folder.parent / "people.bad")]
     (call,) = story.here("calls", "list", "--json").ok().json
     assert (call["to"], call["contact"]) == (facts["pseudonym"], "")
     assert story.here("db", "check").ok()
@@ -159,8 +161,45 @@ def test_backups_and_lists_beside_the_database_are_named(story: Cli) -> None:
     as_json = story.here("erase", ANN, "--yes", "--json").ok()
 
     names = [Path(file).name for file in as_json.json["elsewhere"]]
-    assert names == ["copy.backup", "people.csv"]
-    assert all(f"still holds it: {story.folder.resolve() / name}" in done.err for name in names)
+    assert names == ["copy.backup", "people.csv", "people.bad"]
+    assert all(f"still holds it: {file}" in done.err for file in as_json.json["elsewhere"])
+
+
+def test_files_that_lists_were_written_to_are_named_wherever_they_lie(story: Cli) -> None:
+    far = story.folder.parent / "far"
+    far.mkdir()
+    for name in ("all.csv", "all.xlsx", "gone.csv"):
+        story.here("contacts", "export", far / name).ok()
+    story.here("contacts", "export", "-").ok()
+    (far / "gone.csv").unlink()
+    (far / "nobody's.csv").write_text(LIST)
+    story.here("contacts", "export", far / "overwritten.csv").ok()
+    (far / "overwritten.csv").write_text(f"phone\n{BOB}\n")
+
+    done = story.here("erase", ANN, "--yes", "--json").ok()
+
+    named = {Path(file).name for file in done.json["elsewhere"]}
+    assert named == {"all.csv", "all.xlsx", "people.bad"}
+
+
+def test_a_file_that_is_named_after_somebody_is_named_as_well(story: Cli) -> None:
+    far = story.folder.parent / "2025550143.csv"
+    story.here("contacts", "export", far).ok()
+
+    done = story.here("erase", ANN, "--yes", "--json").ok()
+
+    assert str(far) in done.json["elsewhere"]
+
+
+def test_what_cannot_be_unpacked_may_hold_a_number(tmp_path: Path) -> None:
+    book = tmp_path / "people.xlsx"
+    with zipfile.ZipFile(book, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sheet1.xml", "nobody " * 100)
+    assert not wiping.holds(book, re.compile(b"2025550143"))
+    whole = book.read_bytes()
+    book.write_bytes(whole[:45] + b"\xff" * 8 + whole[53:])
+
+    assert wiping.holds(book, re.compile(b"2025550143"))
 
 
 def test_a_large_file_is_not_written_anew_beside_a_daemon(

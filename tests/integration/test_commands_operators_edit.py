@@ -161,7 +161,7 @@ def test_an_agent_is_shown_changed_and_removed(dialer: Cli) -> None:
         (("schedule", "edit", "Office", "--rename", "7"), 2, "would be taken for an id"),
         (("schedule", "preview", "Office", "--from", "soon"), 2, "--from 'soon' is not a date"),
         (("schedule", "next", "Office", "--at", "noon"), 2, "'noon' is not a time"),
-        (("schedule", "delete", "Office"), 2, "add --yes"),
+        (("schedule", "delete", "Office"), 5, "in use by 'Renewals'"),
         (("agents", "edit", "Renewals"), 2, "there is nothing to change"),
         (("agents", "edit", "Renewals", "--stream", "http://x"), 2, "does not fit stream"),
         (("agents", "edit", "Renewals", "--option", "pitch=1"), 2, "'pitch' is unknown"),

@@ -38,6 +38,7 @@ NATIONAL: Final = "2025550001"
 ERASED_WITH_CONTACT: Final = {
     "contacts.phone", "contacts.name", "contacts.email", "contacts.zone", "contacts.language",
     "contacts.tags", "contacts.variables", "attempts.phone", "dnc.phone", "dnc_history.phone",
+    "found_calls.phone",
 }  # fmt: skip
 LOOKED_THROUGH: Final = {
     "contacts.name", "contacts.email", "contacts.tags", "contacts.variables", "dnc.note",
@@ -49,7 +50,8 @@ LOOKED_THROUGH: Final = {
 }  # fmt: skip
 #: Named when they hold the number: they are not ours to change.
 TOLD_OF: Final = {
-    "campaigns.name", "campaigns.labels", "agents.name", "agents.target", "agents.options", "numbers.name",
+    "campaigns.name", "campaigns.labels", "agents.name", "agents.target", "agents.options",
+    "numbers.name",
     "schedules.name", "schedules.body", "holiday_calendars.name", "rule_sets.body",
 }  # fmt: skip
 #: Our own caller ids, of which it is said that they stay.
@@ -69,7 +71,7 @@ NOBODYS: Final = {
     "jobs.actor", "jobs.worker",
     "campaigns.status", "campaigns.strategy", "contacts.place", "daemons.name", "dnc.source",
     "dnc_history.event", "exports.what", "exports.format", "exports.options",
-    "erased_phones.hash", "import_rows.reason", "imports.digest",
+    "erased_phones.hash", "found_calls.sid", "import_rows.reason", "imports.digest",
     "lanes.name", "members.attempt_id", "members.last_outcome", "members.reason", "members.state",
     "members.window_key", "number_days.day", "numbers.spam_source", "numbers.zone",
 }  # fmt: skip

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -24,6 +27,7 @@ from dialer.ports import Database, Tx
 from dialer.states import MemberState
 from dialer.store.opening import AnyDatabase, opened
 from dialer.store.queries import load
+from dialer.store.sqlite import SqliteDatabase
 from tests.support.given import given_campaign, read, write
 
 NOW = 1_772_442_000_000
@@ -591,6 +595,100 @@ async def test_what_went_to_standard_output_is_not_kept(
             exports.file_of(await exports.found(tx, done.export_id, NOW))
 
 
+@contextmanager
+def unread_stdout() -> Iterator[int]:
+    """Standard output is a pipe; gives the end that nobody reads by itself."""
+    reader, writer = os.pipe()
+    with (
+        os.fdopen(reader, "rb"),
+        os.fdopen(writer, "w") as out,
+        mock.patch.object(sys, "stdout", out),
+    ):
+        yield reader
+
+
+async def given_more_than_a_pipe_takes(database: Database) -> None:
+    async with database.write() as tx:
+        await write(
+            tx,
+            "INSERT INTO contacts (phone, name, created_at, changed_at) VALUES (?1, ?2, 0, 0)",
+            [(f"+1303555{at:04}", "x" * 1000) for at in range(200)],
+        )
+
+
+async def begins_to_come(reader: int) -> None:
+    """Until there is something to read."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(reader, came.set)
+    async with asyncio.timeout(30):
+        await came.wait()
+    loop.remove_reader(reader)
+
+
+async def test_a_reader_that_rests_holds_no_snapshot(database: AnyDatabase) -> None:
+    await given_more_than_a_pipe_takes(database)
+    wanted = order(Path("-"), format=Format.JSONL)
+    with unread_stdout() as unread:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(exported(database, wanted))
+            await begins_to_come(unread)
+            await given_one_more_contact(database)
+
+            await database.maintain()
+
+            assert not (
+                await database.sizes()
+            ).log_bytes  # a snapshot would keep it from being emptied
+            assert not running.done()
+            assert len(await asyncio.to_thread(read_lines, unread, 200)) == 200
+    assert running.result().rows == 200
+
+
+async def test_nobody_waits_for_a_reader_once_an_export_is_given_up(
+    database: AnyDatabase,
+) -> None:
+    await given_more_than_a_pipe_takes(database)
+    wanted = order(Path("-"), format=Format.JSONL)
+    with unread_stdout() as unread:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(exported(database, wanted))
+            await begins_to_come(unread)
+
+            running.cancel()
+
+    assert running.cancelled()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert [job[0] for job in await jobs(database)] == ["cancelled"]
+
+
+async def test_a_reader_who_has_gone_is_told_of(
+    database: AnyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given_more_than_a_pipe_takes(database)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(UsageError, match="standard output cannot be written: Broken pipe"):
+            await exported(database, order(Path("-")))
+
+
+def read_lines(reader: int, count: int) -> list[bytes]:
+    read = b""
+    while read.count(b"\n") < count:
+        read += os.read(reader, 1 << 16)
+    return read.splitlines()
+
+
+async def given_one_more_contact(database: Database) -> None:
+    async with database.write() as tx:
+        await write(
+            tx,
+            "INSERT INTO contacts (phone, created_at, changed_at) VALUES (?1, 0, 0)",
+            [("+13125550000",)],
+        )
+
+
 async def test_what_was_not_finished_has_no_file(
     database: AnyDatabase, campaign: CampaignId, tmp_path: Path
 ) -> None:
@@ -618,3 +716,14 @@ async def test_a_path_forgets_whoever_is_erased(
     async with database.read() as tx:
         export = await exports.found(tx, done.export_id, NOW)
     assert export["path"] == str(tmp_path / "what of [erased].json")
+
+
+async def test_a_long_snapshot_may_rest(database: AnyDatabase) -> None:
+    if isinstance(database, SqliteDatabase):
+        return  # it has no such limit
+    async with database.snapshot() as tx:
+        (row,) = await read(tx, "SHOW idle_in_transaction_session_timeout")
+        assert row[0] == "0"
+    async with database.write() as tx:
+        (row,) = await read(tx, "SHOW idle_in_transaction_session_timeout")
+        assert row[0] == "30s"

@@ -18,7 +18,9 @@ from dialer.lists.csvio import open_table
 from dialer.lists.intake import Pace
 from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId, Claim
+from dialer.people import contacts, edits
 from dialer.people.contacts import Enrolment
+from dialer.people.person import Person
 from dialer.ports import Database
 from dialer.states import CampaignEvent
 from dialer.store.opening import AnyDatabase
@@ -116,7 +118,7 @@ async def test_an_undone_import_leaves_what_was_there_before(
 
     undone = await undo(database, run)
 
-    assert undone == Undone(run.counts.import_id or 0, 20, 15, 0, 0)
+    assert undone == Undone(run.counts.import_id or 0, 20, 15, 0, 0, 0)
     assert await people(database) == [
         *((phone(each), "New", 0) for each in range(3)),
         *((phone(each), "New", 1) for each in range(18, 22)),
@@ -144,6 +146,41 @@ async def test_contacts_that_were_known_keep_what_the_list_told(
 
     assert (undone.contacts, undone.updated) == (3, 1)
     assert await people(database) == [(phone(1), "New", 0)]
+
+
+async def test_contacts_of_whom_somebody_has_told_since_stay(
+    database: AnyDatabase, tmp_path: Path
+) -> None:
+    campaign_id = await given_campaign(database, now=NOW, start=False)
+    run = await bring_in(database, tmp_path, range(4), campaign_id)
+    async with database.write() as tx:
+        ids = {row["phone"]: row["id"] for row in await tx.rows("list_contacts", limit=9)}
+        await contacts.put(tx, [Person(phone(1), name="Ida")], NOW + 1)  # as a later list tells it
+        await edits.tag(tx, [ids[phone(2)]], edits.Tags(("vip",)), NOW + 1)
+
+    undone = await undo(database, run)
+
+    assert (undone.members, undone.contacts, undone.told) == (4, 2, 2)
+    assert await people(database) == [(phone(1), "Ida", 0), (phone(2), "New", 0)]
+
+
+async def test_an_import_of_an_earlier_release_is_not_undone(
+    database: AnyDatabase, tmp_path: Path
+) -> None:
+    campaign_id = await given_campaign(database, now=NOW, start=False)
+    run = await bring_in(database, tmp_path, range(4), campaign_id)
+    async with database.write() as tx:  # as the migration finds them
+        await write(tx, "UPDATE imports SET job_id = NULL, options = '{}'", [()])
+        for table in ("contacts", "members"):
+            await write(tx, f"UPDATE {table} SET import_id = NULL", [()])
+
+    with pytest.raises(WrongStateError, match="by an earlier release"):
+        await undo(database, run)
+
+    assert len(await people(database)) == 4
+    async with database.read() as tx:
+        found = await import_records.found(tx, run.counts.import_id or 0, NOW)
+    assert found["state"] is ImportState.DONE
 
 
 @pytest.mark.parametrize("state", ["dialing", "retry", "completed"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from dialer import campaigns
+from dialer import campaign_edits, campaigns
 from dialer.campaigns import pause_by_engine
 from dialer.claims import ClaimRequest, ClaimResult
 from dialer.errors import StoreBusyError, UnreachableError
@@ -203,6 +203,33 @@ async def test_a_campaign_stopped_after_the_claim_calls_nobody(
     left = "failed" if event is CampaignEvent.CANCEL else "pending"
     assert await rows(daemon.database, "SELECT DISTINCT state FROM members") == [(left,)]
     assert await rows(daemon.database, "SELECT sum(calls) FROM number_days") == [(0,)]
+    await assert_sound(daemon.database)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"ring_timeout_s": 60}, {"callee_calls_per_day": 1}, {"labels": ("a",)}]
+)
+async def test_a_campaign_edited_after_the_claim_calls_as_it_says_now(
+    daemon: Daemon, changes: dict[str, Any]
+) -> None:
+    campaign = await given_calling(daemon, contacts=2)
+    claims = await daemon.take(campaign)
+    async with daemon.database.write() as tx:
+        await campaign_edits.edit(tx, "Renewals", changes, NOW)
+
+    await send(daemon, claims)
+    given_back = list(daemon.carrier.orders)
+    await send(daemon, await daemon.take(campaign))
+
+    assert given_back == []
+    assert len(daemon.carrier.orders) == 2
+    rings_s = {order.ring_timeout_s for order in daemon.carrier.orders}
+    assert rings_s == {changes.get("ring_timeout_s", claims[0].ring_timeout_s)}
+    states = await rows(
+        daemon.database, "SELECT state, count(*) FROM attempts GROUP BY 1 ORDER BY 1"
+    )
+    assert states == [("placed", 2), ("released", 2)]
+    assert await rows(daemon.database, "SELECT sum(calls) FROM number_days") == [(2,)]
     await assert_sound(daemon.database)
 
 

@@ -1,6 +1,7 @@
 """`dialer db restore`: all of it or nothing, and never as if nothing had happened."""
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -74,7 +75,9 @@ def test_the_backup_takes_the_place_and_what_was_there_is_kept(cli: Cli) -> None
     assert ask(cli.database, contacts) == [(ANN,), (BOB,)]
     assert ask(Path(told["replaced"]), contacts) == [(ANN,), (BOB,), (CAT,)]
     assert (cli.folder / "copy.db").read_bytes() == copy
-    assert (told["carried"], told["hold"]) == ({"dnc": 0, "dnc_history": 0, "erased": 0}, True)
+    stops = {"campaigns": 0, "numbers": 0, "skipped": 0, "rules": 0}
+    assert told["carried"] == {"dnc": 0, "dnc_history": 0, "erased": 0, "stops": stops}
+    assert (told["paused"], told["hold"]) == ([], True)
     assert Path(told["replaced"]).name.startswith("dialer.db.replaced-")
     assert files(cli.folder) == ["copy.db", "dialer.db", Path(told["replaced"]).name]
     cli.here("db", "check").ok()
@@ -92,7 +95,7 @@ def test_everything_is_held_until_it_is_reconciled(cli: Cli) -> None:
     assert ask(cli.database, "SELECT reconcile_since_at FROM control") == newest
     assert (refused.code, refused.error["next"]) == (5, "dialer db reconcile")
     actions = [each["action"] for each in cli.here("audit-log", "list", "--json").ok().json]
-    assert actions[:2] == ["db.restore", "dialing.hold"]
+    assert actions[:3] == ["db.restore", "db.reconcile", "dialing.hold"]
     cli.here("audit-log", "verify").ok()
 
 
@@ -162,6 +165,111 @@ def test_a_damaged_one_is_kept_and_what_is_lost_is_said(cli: Cli) -> None:
     assert len(ask(cli.database, "SELECT * FROM contacts")) == 2
 
 
+# -- what had been stopped ------------------------------------------------------------------------
+
+
+def started(cli: Cli, name: str) -> None:
+    """Another campaign, under way in the copy as it is made next."""
+    cli.here("campaign", "create", name, "--number", OWN, "--say", "Hello").ok()
+    for phone in (ANN, BOB):
+        cli.here("contacts", "add", phone, "--campaign", name).ok()
+    cli.here("campaign", "start", name).ok()
+
+
+def test_every_campaign_that_was_active_comes_back_paused(cli: Cli) -> None:
+    cli.here("campaign", "start", "Renewals").ok()
+    cli.here("db", "backup", "later.db").ok()
+
+    done = cli.here("db", "restore", "later.db", "--yes").ok()
+
+    status = cli.here("campaign", "status", "Renewals", "--json").ok().json
+    assert (status["status"], status["paused_by"]) == ("paused", "ana")
+    assert status["pause_reason"] == "restored from later.db; look before you resume"
+    assert "paused, since nobody can tell what else was stopped: Renewals" in done.err
+    assert "NOT carried over: imports" in done.err
+
+
+def test_what_was_stopped_since_is_stopped_again(cli: Cli) -> None:
+    for name in ("Paused", "Cancelled", "Completed"):
+        started(cli, name)
+    cli.here("campaign", "start", "Renewals").ok()
+    cli.here("rules", "off", "GB", "--reason", "counsel").ok()
+    cli.here("db", "backup", "later.db").ok()
+    cli.here("campaign", "pause", "Paused", "--reason", "wrong list").ok()
+    cli.here("campaign", "cancel", "Cancelled", "--yes").ok()
+    cli.here("campaign", "complete", "Completed", "--yes").ok()
+    cli.here("contacts", "skip", BOB, "--campaign", "Renewals").ok()
+    cli.here("numbers", "disable", OWN).ok()
+    cli.here("rules", "add", "FR", "--closed").ok()
+    cli.here("rules", "on", "GB").ok()
+    cli.here("rules", "off", "DE", "--reason", "later than the copy").ok()
+
+    told = cli.here("db", "restore", "later.db", "--yes", "--json").ok().json
+
+    assert told["carried"]["stops"] == {"campaigns": 3, "numbers": 1, "skipped": 1, "rules": 1}
+    assert told["paused"] == ["Renewals"]
+    found = {name: (status, why) for name, status, why in ask(
+        cli.database, "SELECT name, status, pause_reason FROM campaigns")}  # fmt: skip
+    assert {name: status for name, (status, _) in found.items()} == {
+        "Renewals": "paused", "Paused": "paused", "Cancelled": "cancelled",
+        "Completed": "completed",
+    }  # fmt: skip
+    assert found["Paused"][1] == "was paused in the database that was replaced: wrong list"
+    members = "SELECT state, reason FROM members WHERE campaign_id = 1 ORDER BY id"
+    assert ask(cli.database, members) == [("pending", None), ("failed", "skipped")]
+    assert ask(cli.database, "SELECT disabled_at IS NULL FROM numbers") == [(0,)]
+    ((rules,),) = ask(cli.database, "SELECT body FROM rule_sets ORDER BY id DESC LIMIT 1")
+    changes = json.loads(rules)["changes"]
+    assert ([rule["region"] for rule in changes["own"]], changes["off"]) == (["FR"], {})
+    cli.here("db", "check").ok()
+    cli.here("audit-log", "verify").ok()
+
+
+def forget_replaced(cli: Cli) -> None:
+    """Make room for the next: their names are to the second."""
+    for replaced in cli.folder.glob("*.replaced-*"):
+        replaced.unlink()
+
+
+def test_a_copy_that_was_never_reconciled_still_wants_what_it_lacked(cli: Cli) -> None:
+    wanted = "SELECT reconcile_since_at FROM control"
+    restored(cli)
+    first = ask(cli.database, wanted)
+    cli.here("contacts", "add", CAT).ok()  # it hears of something later
+    cli.here("db", "backup", "copy2.db").ok()
+    forget_replaced(cli)
+
+    cli.here("db", "restore", "copy2.db", "--yes").ok()
+    assert ask(cli.database, wanted) == first
+    forget_replaced(cli)
+    cli.here("db", "reconcile", "--skip", "--yes").ok()
+    cli.here("db", "backup", "copy3.db").ok()
+    cli.here("db", "restore", "copy3.db", "--yes").ok()
+
+    assert ask(cli.database, wanted) > first
+
+
+def test_fewer_calls_than_are_wanted_are_taken_in_by_choice_alone(cli: Cli) -> None:
+    restored(cli)
+    wanted = "SELECT reconcile_since_at FROM control"
+    before = ask(cli.database, wanted)
+    change(
+        cli.database,
+        "INSERT INTO daemons (name, started_at, lease_until) VALUES ('one', 0, 9000000000000)",
+    )
+
+    later = ("db", "reconcile", "--since", "2200-01-01T00:00:00Z")
+    with sole_daemon(cli.database):
+        unasked = cli.here(*later)
+        assert ask(cli.database, wanted) == before
+        chosen = cli.here(*later, "--yes").ok()
+
+    assert unasked.code == 2
+    assert "to 2200-01-01 00:00:00 UTC would be" in unasked.err
+    assert "to 2200-01-01 00:00:00 UTC" in chosen.err
+    assert ask(cli.database, wanted) == [(7_258_118_400_000,)]
+
+
 # -- what it refuses, with nothing changed --------------------------------------------------------
 
 
@@ -205,11 +313,12 @@ def test_nobody_else_may_have_it_open(cli: Cli) -> None:
     ("make", "code", "why"),
     [
         (lambda copy: copy.unlink(), 3, "there is no file copy.db"),
-        (lambda copy: copy.write_text("not a database"), 1, "file is not a database"),
+        (lambda copy: copy.write_text("not a database"), 2, "copy.db is no SQLite database"),
+        (lambda copy: copy.write_bytes(b""), 2, "copy.db is no SQLite database"),
         (lambda copy: change(copy, "DROP TABLE control"), 2, "no copy of a dialer's database"),
         (
             lambda copy: change(copy, "UPDATE alembic_version SET version_num = '9999'"),
-            1,
+            5,
             "schema 9999, which this release does not know",
         ),
         (

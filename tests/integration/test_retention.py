@@ -7,7 +7,8 @@ import pytest
 
 from dialer import do_not_call, retention, rule_book
 from dialer.errors import UsageError
-from dialer.retention import DAY_MS, Kind, Retention
+from dialer.retention import DAY_MS
+from dialer.retention_days import Kind, Retention
 from dialer.settings import load
 from dialer.store.checks import check
 from dialer.store.opening import AnyDatabase

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,59 @@ def test_every_noun_can_be_asked_for_help(dialer: Cli) -> None:
     assert isinstance(root, Tree)
     for name in cli.NOUNS:
         assert dialer.here(name, "--help").ok().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("campaign", "edit", "Survey", "--set", "retries=5"),  # has one of its own
+        ("campaign", "settings", "reset", "Survey", "retries"),
+        ("campaign", "clone", "Survey"),
+        ("campaign", "archive", "Survey"),
+        ("campaign", "delete", "Survey", "--yes"),
+        ("campaign", "cancel", "Survey", "--yes"),
+        ("contacts", "add", "+12025550101", "-c", "Survey"),
+        ("numbers", "add", "+16465550101"),
+        ("numbers", "disable", "+16465550100"),
+        ("numbers", "score", "+16465550100", "3"),
+        ("schedule", "create", "Office", "--hours", "mon 9-17"),
+        ("agents", "edit", "Survey", "--say", "Bye"),
+        ("dnc", "add", "+12025550199"),
+        ("rules", "off", "US", "--reason", "a trial"),
+        ("holidays", "create", "Ours"),
+        ("pause", "--all"),
+    ],
+)
+def test_a_dry_run_says_what_would_be_and_keeps_nothing(
+    dialer: Cli, words: tuple[str, ...]
+) -> None:
+    before = database_of(dialer)
+    done = dialer.here(*words, "--dry-run")
+
+    assert done.code in (0, 7), done
+    assert "nothing" in done.err
+    assert database_of(dialer) == before
+
+
+def test_what_is_written_in_steps_has_no_dry_run_unless_it_says_so(dialer: Cli) -> None:
+    (dialer.folder / "list.csv").write_text("phone\n+12025550101\n")
+    before = database_of(dialer)
+
+    done = dialer.here("imports", "undo", "1", "-n")
+    assert done.code in (2, 3)
+    assert dialer.here("contacts", "export", "out.csv", "-n").code == 2
+    assert not (dialer.folder / "out.csv").exists()
+    assert database_of(dialer) == before
+
+
+def test_a_dry_run_makes_no_database(tmp_path: Path) -> None:
+    done = Cli(tmp_path).here("numbers", "add", "+16465550100", "-n")
+
+    assert done.code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def database_of(dialer: Cli) -> str:
+    """Everything in the database."""
+    with closing(sqlite3.connect(dialer.database)) as connection:
+        return "\n".join(connection.iterdump())

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from dialer import claims, counters, folding, limits, permission
+from dialer import claims, counters, folding, launcher, limits, permission
 from dialer.audit.report import Violation
 from dialer.batching import Batcher
 from dialer.callees import recent_calls
@@ -354,6 +354,7 @@ def counter_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
 def pause_ignored_in_flight(patch: pytest.MonkeyPatch) -> None:
     """What has been claimed is sent, whatever an operator has commanded since."""
     _queries(patch, "sendable", "   AND c.status = 'active'\n")
+    patch.setattr(launcher, "as_decided", lambda claim, row: True)
 
 
 def hold_ignored_in_flight(patch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 import cli
+from dialer import lazy_log
 
 ROOT: Final = Path(__file__).parent.parent.parent
 
@@ -107,6 +108,7 @@ def _logging_as_before() -> Iterator[None]:
     try:
         yield
     finally:
+        lazy_log.is_set_up()
         if before is None:
             structlog.reset_defaults()
         else:

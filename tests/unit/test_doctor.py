@@ -70,6 +70,18 @@ HOOK: Final = WebhookFacts("https://dial.example.org/twilio/status", unsigned=40
         (verdicts.database(replace(DATABASE, journal="delete"), 0), Level.WARN, "delete"),
         (verdicts.database(replace(DATABASE, check_s=None), 0), Level.OK, "want of time"),
         (verdicts.database(replace(DATABASE, log_bytes=9 << 20), 0), Level.OK, "log 9 MiB"),
+        (verdicts.database(replace(DATABASE, log_bytes=60 << 20), 0), Level.OK, "log 60 MiB"),
+        (verdicts.database(replace(DATABASE, log_bytes=65 << 20), 0), Level.WARN, "log 65 MiB"),
+        (
+            verdicts.database(replace(DATABASE, data_bytes=9 * GIB, log_bytes=GIB + 1), 0),
+            Level.WARN,
+            "log 1,024 MiB",
+        ),
+        (
+            verdicts.database(replace(DATABASE, data_bytes=9 * GIB, log_bytes=GIB), 0),
+            Level.OK,
+            "log 1,024 MiB",
+        ),
         (verdicts.clock(CLOCK), Level.OK, "follows a time server"),
         (verdicts.clock(replace(CLOCK, synchronised=False)), Level.OK, "0 s from the carrier's"),
         (

@@ -265,6 +265,22 @@ def test_words_about_secrets_are_none(logged: Callable[[], str], text: str) -> N
     assert text in logged()
 
 
+def test_secrets_that_are_read_later_are_hidden_beside_the_first(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "told.log"
+    logs.configure("text", "info", file=file, secrets=["firstsecret"])
+    logger = structlog.get_logger()
+    logger.info("before", text="a firstsecret")  # and the logger is made
+
+    logs.hide(["secondsecret"])
+    logger.info("after", text="a firstsecret and a secondsecret")
+
+    said = capsys.readouterr().err + file.read_text()
+    assert said.count("after") == 2
+    assert [secret for secret in ("firstsecret", "secondsecret") if secret in said] == []
+
+
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_the_secrets_of_the_settings_are_in_no_line(
     log_format: str, capsys: pytest.CaptureFixture[str]

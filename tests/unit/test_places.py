@@ -14,7 +14,8 @@ from phonenumbers.timezone import time_zones_for_number
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from dialer import places
-from dialer.places import Place, place_of, zone_of
+from dialer.place import Place
+from dialer.places import place_of, zone_of
 from dialer.timezones import zone, zone_names
 from tests.support.area_codes import AREA_CODES, a_number_in, of_the_states, table
 

@@ -14,7 +14,7 @@ from dialer.hours import DAY_MS, OpeningHours, Schedule, no_calendars
 from dialer.hours_format import parse_weekly
 from dialer.limits import AccountLimits
 from dialer.model import Agent, AgentKind, AmdMode, CampaignId, OnMachine
-from dialer.places import Place
+from dialer.place import Place
 from dialer.plans import CampaignPlan, Rules
 from dialer.preflight.audience import HOUR_MS, Reach, Span, Spot, day_of, openings, united
 from dialer.preflight.bindings import bindings

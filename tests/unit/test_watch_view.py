@@ -330,7 +330,7 @@ def test_a_moment_has_as_much_of_a_date_as_it_needs(instant: int, text: str) -> 
         (HoursNow(True, None, None), "always open"),
         (HoursNow(True, at(20, 0), "Europe/Berlin"), "open until 20:00 Berlin"),
         (HoursNow(False, at(15, 0), "America/New_York"), "closed until 09:00 New York"),
-        (HoursNow(False, None, "UTC"), "closed for good, UTC"),
+        (HoursNow(False, None, "UTC"), "always closed, UTC"),
     ],
 )
 def test_hours_are_told_in_their_own_zone(hours: HoursNow, text: str) -> None:

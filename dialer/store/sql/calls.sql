@@ -1,13 +1,15 @@
 -- name: sendable
 -- The last question before requests leave: still ours, still wanted, still allowed? By other
 -- rules, or somewhere else, the callee's window was never looked at.
-SELECT a.id
+-- Whoever asks compares the revision: a campaign that was edited may want another call by now.
+SELECT a.id, c.revision
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id
   JOIN members m ON m.id = a.member_id
  WHERE a.id IN (SELECT value FROM json_each(:ids))
    AND a.state = 'intent'
    AND a.owner = :owner
+   AND a.hang_up_at IS NULL
    AND c.status = 'active'
    AND (SELECT k.held_at FROM control k WHERE k.id = 1) IS NULL
    AND m.window_key = a.window_key
@@ -75,7 +77,7 @@ UPDATE members
  WHERE id = :member_id AND state = :was AND attempt_id = :attempt_id;
 
 -- name: outcomes_due
-SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id,
+SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id, m.reason,
        m.window_key, m.last_outcome AS previous_outcome, a.outcome, a.error_code,
        a.duration_s
   FROM members m
@@ -161,6 +163,11 @@ SELECT source, status, sequence, occurred_at, received_at, sip_code, error_code,
 -- name: hang_up_call!
 UPDATE attempts SET hang_up_at = :now
  WHERE id = :attempt_id AND closed_at IS NULL AND hang_up_at IS NULL;
+
+-- name: called_off
+-- Those of the attempts that an operator has ended before they were calls.
+SELECT id FROM attempts
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND hang_up_at IS NOT NULL;
 
 -- name: call_script^
 SELECT a.id, a.state, c.status AS campaign_status, c.amd, c.on_machine,

@@ -25,7 +25,8 @@ VALUES (:campaign_id, :number_id, :weight)
 DELETE FROM campaign_numbers WHERE campaign_id = :campaign_id AND number_id = :number_id;
 
 -- name: clone_members!
--- In the order of the original; each waits at the place where the contact is now.
+-- In the order of the original, without those of members_not_cloned; each waits at the place where
+-- the contact is now.
 INSERT INTO members (campaign_id, contact_id, window_key, state, priority, next_at, created_at,
                      changed_at)
 SELECT :campaign_id, m.contact_id, c.place, :state, m.priority, :now, :now, :now
@@ -33,7 +34,35 @@ SELECT :campaign_id, m.contact_id, c.place, :state, m.priority, :now, :now, :now
   JOIN contacts c ON c.id = m.contact_id
  WHERE m.campaign_id = :original_id
    AND m.state = :was
+   AND c.phone NOT LIKE 'erased%'
+   AND NOT EXISTS (SELECT 1 FROM dnc d
+                    WHERE d.phone = c.phone
+                      AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id))
+   AND NOT (m.state = 'failed'
+            AND coalesce(m.reason, '') IN ('do_not_call', 'fax', 'invalid_number',
+                                           'refused_by_check', 'skipped'))
  ORDER BY m.id;
+
+-- name: members_not_cloned
+-- Whom another campaign may not have from this one: erased, listed, or failed for a reason that a
+-- retry by hand has to name. The literals are those reasons, and the mark of an erased number.
+SELECT judged.why, count(*) AS members
+  FROM (SELECT CASE WHEN c.phone LIKE 'erased%' THEN 'erased'
+                    WHEN EXISTS (SELECT 1 FROM dnc d
+                                  WHERE d.phone = c.phone
+                                    AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id))
+                    THEN 'do_not_call'
+                    WHEN m.state = 'failed'
+                     AND m.reason IN ('do_not_call', 'fax', 'invalid_number', 'refused_by_check',
+                                      'skipped')
+                    THEN m.reason
+                END AS why
+          FROM members m
+          JOIN contacts c ON c.id = m.contact_id
+         WHERE m.campaign_id = :original_id AND m.state = :was) judged
+ WHERE judged.why IS NOT NULL
+ GROUP BY judged.why
+ ORDER BY judged.why;
 
 -- name: archive_campaign!
 UPDATE campaigns SET archived_at = :archived_at, revision = revision + 1 WHERE id = :campaign_id;

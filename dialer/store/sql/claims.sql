@@ -44,7 +44,8 @@ SELECT m.id, m.state, m.attempts, m.rejections, m.not_placed, m.next_at, m.last_
        m.last_number_id, m.window_key, m.contact_id, c.phone,
        EXISTS (SELECT 1 FROM dnc d
                 WHERE d.phone = c.phone
-                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed
+                  AND (d.campaign_id IS NULL OR d.campaign_id = m.campaign_id)) AS listed,
+       (SELECT max(f.placed_at) FROM found_calls f WHERE f.phone = c.phone) AS found_at
   FROM members m
   JOIN contacts c ON c.id = m.contact_id
  WHERE m.campaign_id = :campaign_id
@@ -90,7 +91,13 @@ SELECT m.contact_id, a.send_at
   JOIN attempts a ON a.member_id = m.id
  WHERE m.contact_id IN (SELECT value FROM json_each(:contact_ids))
    AND a.send_at > :since_at
-   AND (a.sid IS NOT NULL OR a.state IN ('intent', 'unknown'));
+   AND (a.sid IS NOT NULL OR a.state IN ('intent', 'unknown'))
+UNION ALL
+SELECT c.id, f.placed_at
+  FROM contacts c
+  JOIN found_calls f ON f.phone = c.phone
+ WHERE c.id IN (SELECT value FROM json_each(:contact_ids))
+   AND f.placed_at > :since_at;
 
 -- name: put_off_members*!
 UPDATE members SET next_at = :next_at, reason = 'callee_cap', changed_at = :now

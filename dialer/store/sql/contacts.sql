@@ -25,10 +25,18 @@ SELECT c.id, c.phone, c.place, m.id AS member_id
   LEFT JOIN members m ON m.contact_id = c.id AND m.campaign_id = :campaign_id
  WHERE c.phone IN (SELECT value FROM json_each(:phones));
 
--- name: add_members*!
+-- name: add_members!
+-- The people, each a pair of phone number and priority, who are no members yet. CROSS JOIN has
+-- SQLite take them in their order.
 INSERT INTO members (campaign_id, contact_id, window_key, state, priority, import_id, next_at,
                      created_at, changed_at)
-VALUES (:campaign_id, :contact_id, :window_key, :state, :priority, :import_id, :now, :now, :now);
+SELECT :campaign_id, c.id, c.place, :state, json_extract(p.value, '$[1]'), :import_id, :now, :now,
+       :now
+  FROM json_each(:people) p
+ CROSS JOIN contacts c
+ WHERE c.phone = json_extract(p.value, '$[0]')
+   AND NOT EXISTS (SELECT 1 FROM members m
+                    WHERE m.contact_id = c.id AND m.campaign_id = :campaign_id);
 
 -- name: move_members_to_place*!
 -- Where a contact may be has turned out to be somewhere else.

@@ -21,8 +21,12 @@ UPDATE control
 UPDATE control SET reconcile_since_at = :since_at, reconciled_at = NULL WHERE id = 1;
 
 -- name: note_reconciled!
--- What the hold says is where whoever releases it looks.
-UPDATE control SET reconciled_at = :now, hold_reason = :reason WHERE id = 1;
+-- What the hold says is where whoever releases it looks. Something else may be wanted by now.
+UPDATE control SET reconciled_at = :now, hold_reason = :reason
+ WHERE id = 1 AND held_at = :held_at AND reconcile_since_at = :since_at AND reconciled_at IS NULL;
 
 -- name: open_calls$
 SELECT count(*) FROM attempts WHERE closed_at IS NULL AND state = 'placed';
+
+-- name: active_campaigns
+SELECT id, name FROM campaigns WHERE status = 'active' ORDER BY id;

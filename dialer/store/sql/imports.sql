@@ -20,13 +20,14 @@ UPDATE imports SET job_id = :job_id, report_path = :report_path
  WHERE id = :import_id AND state = 'running';
 
 -- name: checkpoint_import!
--- Only for whoever does the import now, and only from where it was left.
+-- Only for whoever does the import now, for the campaign it is for, from where it was left.
 UPDATE imports
    SET rows_read = rows_read + :rows_read, added = added + :added, updated = updated + :updated,
        same = same + :same, rejected = rejected + :rejected,
        members_added = members_added + :members_added, elsewhere = elsewhere + :elsewhere,
        next_offset = :next_offset, next_row = :next_row, report_size = :report_size
- WHERE id = :import_id AND job_id = :job_id AND state = 'running' AND next_row = :was_row;
+ WHERE id = :import_id AND job_id = :job_id AND state = 'running' AND next_row = :was_row
+   AND COALESCE(campaign_id, 0) = :campaign_id;
 
 -- name: finish_import!
 UPDATE imports SET state = 'done', finished_at = :now
@@ -104,14 +105,30 @@ SELECT m.id
 -- name: remove_imported_members*!
 DELETE FROM members WHERE id = :id;
 
+-- name: imports_under_way
+-- Into one campaign, ended or cut short, with the state of their jobs.
+SELECT i.id, i.state, i.job_id, j.state AS job_state, j.worker, j.beat_at
+  FROM imports i
+  LEFT JOIN jobs j ON j.id = i.job_id
+ WHERE i.campaign_id = :campaign_id AND i.state = 'running'
+ ORDER BY i.id;
+
 -- name: orphans_of_import
--- Contacts the import added who are nobody's members, from one id on.
+-- Contacts the import added who are nobody's members, from one id on. Of whom somebody has told
+-- since, be it a list or an operator, is not the import's alone any more.
 SELECT c.id
   FROM contacts c
- WHERE c.id > :after AND c.import_id = :import_id
+ WHERE c.id > :after AND c.import_id = :import_id AND c.changed_at = c.created_at
    AND NOT EXISTS (SELECT 1 FROM members m WHERE m.contact_id = c.id)
  ORDER BY c.id
  LIMIT :limit;
+
+-- name: told_of_since$
+-- Contacts the import added who are nobody's members, and of whom somebody has told since.
+SELECT count(*)
+  FROM contacts c
+ WHERE c.import_id = :import_id AND c.changed_at <> c.created_at
+   AND NOT EXISTS (SELECT 1 FROM members m WHERE m.contact_id = c.id);
 
 -- name: remove_imported_contacts*!
 DELETE FROM contacts WHERE id = :id;

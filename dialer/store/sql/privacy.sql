@@ -300,3 +300,9 @@ SELECT count(*)
 
 -- name: purge_dnc_history*!
 DELETE FROM dnc_history WHERE id = :id;
+
+-- name: files_written
+-- Every file that people's rows were written to: rejected ones, exports.
+SELECT report_path AS path FROM imports WHERE report_path <> ''
+UNION
+SELECT path FROM exports;

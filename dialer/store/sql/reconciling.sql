@@ -25,3 +25,21 @@ UPDATE members
 
 -- name: phones_after
 SELECT id, phone FROM contacts WHERE id > :after AND phone LIKE '+%' ORDER BY id LIMIT :limit;
+
+-- name: let_members_rest*!
+-- Not as by a cap, whose change would call them back.
+UPDATE members SET next_at = :next_at, reason = NULL, changed_at = :now
+ WHERE id = :member_id AND state = :was;
+
+-- name: keep_found_call!
+INSERT INTO found_calls (sid, phone, placed_at) VALUES (:sid, :phone, :placed_at)
+    ON CONFLICT (sid) DO NOTHING;
+
+-- name: forget_found_call!
+DELETE FROM found_calls WHERE sid = :sid;
+
+-- name: forget_old_found_calls!
+DELETE FROM found_calls WHERE placed_at < :before_at;
+
+-- name: erase_found_calls!
+DELETE FROM found_calls WHERE phone = :phone;

@@ -82,6 +82,14 @@ def upgrade() -> None:
     # After a restore: since when the carrier's calls may be unknown, and when it was asked.
     op.add_column("control", sa.Column("reconcile_since_at", BIG))
     op.add_column("control", sa.Column("reconciled_at", BIG))
+    # And the calls among them that belong to nobody here, so that whoever had one may rest.
+    op.create_table(
+        "found_calls",
+        sa.Column("sid", sa.Text, primary_key=True),
+        sa.Column("phone", sa.Text, nullable=False),
+        sa.Column("placed_at", BIG, nullable=False),
+    )
+    op.create_index("found_calls_by_phone", "found_calls", ["phone", "placed_at"])
     op.add_column("daemons", sa.Column("version", sa.Text, nullable=False, server_default=""))
     op.add_column("daemons", sa.Column("pid", BIG))
     op.add_column("daemons", sa.Column("host", sa.Text, nullable=False, server_default=""))

@@ -1,11 +1,12 @@
 -- name: sendable
-SELECT a.id
+SELECT a.id, c.revision
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id
   JOIN members m ON m.id = a.member_id
  WHERE a.id IN (SELECT json_array_elements_text(CAST(:ids AS json)))
    AND a.state = 'intent'
    AND a.owner = :owner
+   AND a.hang_up_at IS NULL
    AND c.status = 'active'
    AND (SELECT k.held_at FROM control k WHERE k.id = 1) IS NULL
    AND m.window_key = a.window_key
@@ -28,8 +29,12 @@ SELECT a.id, a.phone, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.si
  ORDER BY a.id
    FOR UPDATE OF a, m;
 
+-- name: called_off
+SELECT id FROM attempts
+ WHERE id IN (SELECT json_array_elements_text(CAST(:ids AS json))) AND hang_up_at IS NOT NULL;
+
 -- name: outcomes_due
-SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id,
+SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id, m.reason,
        m.window_key, m.last_outcome AS previous_outcome, a.outcome, a.error_code,
        a.duration_s
   FROM members m

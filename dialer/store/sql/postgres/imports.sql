@@ -29,7 +29,7 @@ SELECT m.id
 -- As in the common file; whom another import enrols at this moment stays.
 SELECT c.id
   FROM contacts c
- WHERE c.id > :after AND c.import_id = :import_id
+ WHERE c.id > :after AND c.import_id = :import_id AND c.changed_at = c.created_at
    AND NOT EXISTS (SELECT 1 FROM members m WHERE m.contact_id = c.id)
  ORDER BY c.id
  LIMIT :limit
