@@ -248,6 +248,7 @@ def web_from(settings: Settings, engine: Engine, door: CallbackDoor) -> FastAPI:
             opt_out_by=opt_out_by,
             api_token=settings.api_token.get_secret_value(),
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
+            daemon=engine.lease.mark,
             patience_s=settings.answer_patience_s,
             meters=engine.meters,
         )
@@ -367,7 +368,7 @@ async def build(settings: Settings) -> AsyncIterator[App]:
         )
         monitoring = None
         if metrics is not None:
-            monitoring = monitoring_from(settings, clock, database, metrics)
+            monitoring = monitoring_from(settings, clock, database, metrics, lease)
         yield replace(
             app,
             reconciler=reconciler,
@@ -403,7 +404,7 @@ def metrics_of(settings: Settings) -> Metrics | None:
 
 
 def monitoring_from(
-    settings: Settings, clock: Clock, database: AnyDatabase, metrics: Metrics
+    settings: Settings, clock: Clock, database: AnyDatabase, metrics: Metrics, lease: Lease
 ) -> Monitoring:
     """Put what is counted, and what a database says, behind an address."""
     gauges = GaugeReader(clock, database, database.sizes, speed=settings.scale.speed)
@@ -411,7 +412,7 @@ def monitoring_from(
     async def scrape(accept: str) -> tuple[bytes, str]:
         return metrics.exposition(accept, await gauges.fresh())
 
-    return Monitoring(metrics, gauges, metrics_app(scrape))
+    return Monitoring(metrics, gauges, metrics_app(scrape, lease.mark))
 
 
 def _fingerprint(settings: Settings) -> Callable[[str], str] | None:

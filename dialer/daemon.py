@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import uvicorn
@@ -19,6 +20,7 @@ from dialer.meters import Meters
 from dialer.notify import ServiceManager
 from dialer.reloading import Reloading
 from dialer.settings import Settings
+from dialer.store.exclusive import refuse_second
 from dialer.supervision import (
     Signals,
     dump_when_asked,
@@ -103,6 +105,8 @@ def _first(errors: BaseExceptionGroup[DialerError]) -> DialerError:
 async def _main(settings: Settings, reread: Callable[[], Settings]) -> None:
     signals = Signals()
     signals.heed_reload()  # which would end the process; it is carried out when the daemon is up
+    if not settings.is_postgres:
+        refuse_second(Path(settings.database))  # whoever runs on it already has the port, too
     listener = listen(settings.host, settings.port)
     with listener:
         async with build(settings) as app:

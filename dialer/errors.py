@@ -13,6 +13,7 @@ DialerError                 the message names the value and the cure; `next` is 
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class DialerError(Exception):
@@ -77,6 +78,10 @@ class StoreError(DialerError):
     """The database refused; nothing of the transaction was kept."""
 
     code = "store"
+
+
+#: The cure of a full disk: what was begun by portions, as imports are, knows how far it came.
+MAKE_ROOM: Final = "make room on its disk and run it again; an import goes on where it stopped"
 
 
 class StoreBusyError(StoreError):

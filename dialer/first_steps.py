@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from dialer import config_faults
@@ -28,6 +29,15 @@ DEMO_CAMPAIGN: Final = (
 DEMO_CARRIER: Final = "http://127.0.0.1:8091"
 DEMO_URL: Final = "http://127.0.0.1:8090"
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
+#: The settings that answers become, but for the secret one.
+_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "region": "default_region",
+        "zone": "default_zone",
+        "account_sid": "twilio_account_sid",
+        "public_url": "public_url",
+    }
+)
 #: What a line of ``.env`` can hold between single quotes.
 _PLAIN: Final = re.compile(r"[!-&(-\[\]-~]+")
 
@@ -44,23 +54,28 @@ class Answers:
 
     def check(self) -> None:
         """Raise UsageError for the first answer that cannot be used; a token is never quoted."""
-        for name, value in self.settings().items():
-            if why := config_faults.trouble(name, value):
-                raise UsageError(f"{name.replace('_', ' ')} {value!r}: {why}")
-        if self.account_sid and not _ACCOUNT.fullmatch(self.account_sid):
-            raise UsageError(f"not an account SID: {self.account_sid!r} (AC and 32 hex digits)")
-        if self.token and not _PLAIN.fullmatch(self.token):
-            raise UsageError("the auth token has blanks, quotes or other signs that none has")
+        for name in (*_SETTINGS, "token"):
+            if why := trouble(name, getattr(self, name)):
+                raise UsageError(why)
 
     def settings(self) -> dict[str, Scalar]:
         """The settings they come to, without secrets."""
-        given: dict[str, Scalar] = {
-            "default_region": self.region,
-            "default_zone": self.zone,
-            "twilio_account_sid": self.account_sid,
-            "public_url": self.public_url,
-        }
-        return {name: value for name, value in given.items() if value}
+        given = {setting: getattr(self, name) for name, setting in _SETTINGS.items()}
+        return {setting: value for setting, value in given.items() if value}
+
+
+def trouble(name: str, value: str) -> str:
+    """Why the answer *name* cannot be *value*; empty when it can. A token is never quoted."""
+    if not value:
+        return ""
+    if name == "token":
+        plain = _PLAIN.fullmatch(value)
+        return "" if plain else "the auth token has blanks, quotes or other signs that none has"
+    if name == "account_sid" and not _ACCOUNT.fullmatch(value):
+        return f"not an account SID: {value!r} (AC and 32 hex digits)"
+    setting = _SETTINGS[name]
+    why = config_faults.trouble(setting, value)
+    return why and f"{setting.replace('_', ' ')} {value!r}: {why}"
 
 
 def files_of(answers: Answers) -> Mapping[str, str]:

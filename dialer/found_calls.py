@@ -127,7 +127,7 @@ class FoundCalls:
         claimed = ClaimedRow(
             CLAIMED_STATE[state], attempt_id, number_id, now, member_id, state.value
         )
-        if not await tx.run("claim_members", **claimed._asdict()):
+        if not await tx.run("claim_found_member", **claimed._asdict()):
             return None
         campaign_id = CampaignId(member["campaign_id"])
         plan = await self._plans.of(tx, campaign_id)

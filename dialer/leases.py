@@ -9,6 +9,7 @@ lock file) needs neither: whoever held the lock before is certainly gone.
 """
 
 import asyncio
+import hashlib
 from typing import Final
 
 from dialer.errors import DialerError, WrongStateError
@@ -22,6 +23,14 @@ log = Log()
 MS: Final = 1000
 #: Requests stop this long before the lease ends: clocks differ, sockets take their time.
 MARGIN_S: Final = 2.0
+_MARK_DIGITS: Final = 16
+
+
+def mark(name: str, since_at: int) -> str:
+    """What a daemon that took its lease as *name* at *since_at* (UTC ms) may show to everybody:
+    whoever reads its database knows it by that, and nobody else learns where it runs.
+    """
+    return hashlib.sha256(f"{name} {since_at}".encode()).hexdigest()[:_MARK_DIGITS]
 
 
 class Lease:
@@ -44,6 +53,7 @@ class Lease:
         self._lease_ms = int(lease_s * MS)
         self.sole = sole  # a store of its own: whoever had it before is gone
         self._until_at = 0
+        self._since_at = 0
         self.daemon_id = DaemonId(0)
         self.trouble: str | None = None  # why the last renewal failed, which is a write like any
 
@@ -51,6 +61,11 @@ class Lease:
     def until_at(self) -> int:
         """No request may leave after this instant (UTC ms)."""
         return self._until_at - int(MARGIN_S * MS)
+
+    @property
+    def mark(self) -> str:
+        """By which an acquired lease is known without its name; see :func:`mark`."""
+        return mark(self._name, self._since_at)
 
     def valid(self) -> bool:
         return self._clock.now() < self.until_at
@@ -65,6 +80,7 @@ class Lease:
             self.daemon_id = DaemonId(daemon_id)
             if self.sole:
                 await tx.run("end_other_daemons", id=daemon_id, now=now)
+        self._since_at = now
         self._until_at = now + self._lease_ms
 
     async def run(self) -> None:

@@ -23,6 +23,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "call.inbound_unrecorded": "That somebody called could not be written down.",
         "member.settled": "The outcome of a call is final, and what it means for the contact.",
         # The carrier.
+        "callback.probed": "The doctor has looked how the door answers; no call is concerned.",
         "callback.refused": "A request is not signed by the carrier.",
         "callback.rejected": "A request of the carrier's cannot be read.",
         "event.refused": "News could not be kept for now; the carrier was asked to repeat it.",

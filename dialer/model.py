@@ -15,6 +15,8 @@ NumberId = NewType("NumberId", int)
 DaemonId = NewType("DaemonId", int)
 #: 32 hexadecimal digits; also the attempt's token in callback addresses, so it is not guessable.
 AttemptId = NewType("AttemptId", str)
+#: No attempt's: what is asked about it is a look at our own door, and no news.
+PROBE: Final = AttemptId("0" * 32)
 #: The carrier's own name for a call.
 CallSid = NewType("CallSid", str)
 

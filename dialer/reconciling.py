@@ -80,6 +80,48 @@ class Reconciled:
         return f"{self.listed} calls listed, {', '.join(parts)}"
 
 
+class Telling(Protocol):
+    """Whoever is told how a reconciliation goes on."""
+
+    def started(self, since_at: int) -> None:
+        """The carrier will be asked for its calls since then (UTC ms)."""
+
+    def listed(self, calls: int) -> None:
+        """So many have been listed; more may come."""
+
+    def taken(self, calls: int, of: int) -> None:
+        """So many of all that were listed have found their place."""
+
+    def found(self, kind: Found, call: CarrierCall) -> None:
+        """A call is nobody's here."""
+
+    def done(self, words: str) -> None:
+        """Everything is taken in."""
+
+
+class _Logged:
+    """Tells the log of a daemon, which nobody watches for progress."""
+
+    def started(self, since_at: int) -> None:
+        log.warning("reconciliation.started", since_at=since_at)
+
+    def listed(self, calls: int) -> None:
+        pass
+
+    def taken(self, calls: int, of: int) -> None:
+        pass
+
+    def found(self, kind: Found, call: CarrierCall) -> None:
+        log.warning("reconciliation.found", kind=kind, sid=call.sid, to=mask(call.to))
+
+    def done(self, words: str) -> None:
+        log.warning("reconciliation.done", words=words, next_step=RESUME)
+
+
+#: For reconciliations that nobody has asked to be told of otherwise.
+LOGGED: Final[Telling] = _Logged()
+
+
 class Reconciler:
     """Takes in the calls that a restored database lacks. Batcher, lease and reaper must run."""
 
@@ -120,37 +162,40 @@ class Reconciler:
         """By when (UTC ms) the carrier lists all that was asked for before the hold."""
         return held.at + round((self._times.ask_s + self._times.settled_s) * MS)
 
-    async def reconcile(self, held: Hold) -> Reconciled:
+    async def reconcile(self, held: Hold, telling: Telling = LOGGED) -> Reconciled:
         """Take in every call since then; returns when none is in doubt any more.
+
+        *telling* hears how it goes on.
 
         When something else is wanted by then, such as calls from longer ago, it begins again.
         Raises WrongStateError when nothing is wanted any more.
         """
         while True:
-            done = await self._round(held)
+            done = await self._round(held, telling)
             async with self._database.write() as tx:
                 noted = await _note(tx, held, done, self._clock.now())
             if noted:
-                log.warning("reconciliation.done", words=done.words, next_step=RESUME)
+                telling.done(done.words)
                 return done
             wanted = await self._wanted()
             if wanted is None:
                 raise WrongStateError("the hold has changed: nothing is to be reconciled any more")
             held = wanted
 
-    async def _round(self, held: Hold) -> Reconciled:
+    async def _round(self, held: Hold, telling: Telling) -> Reconciled:
         assert held.reconcile_since_at is not None, "it is wanted"
         since_at = held.reconcile_since_at - MARGIN_S * MS
-        log.warning("reconciliation.started", since_at=since_at)
+        telling.started(since_at)
         await asyncio.sleep(max(0, self.begins_at(held) - self._clock.now()) / MS)
-        return await self._taken_in(held, since_at, await self._listed(since_at))
+        listed = await self._listed(since_at, telling)
+        return await self._taken_in(held, since_at, listed, telling)
 
     async def _wanted(self) -> Hold | None:
         async with self._database.read() as tx:
             held = await hold.standing(tx)
         return held if held is not None and held.wants_reconciliation else None
 
-    async def _listed(self, since_at: int) -> Sequence[CarrierCall]:
+    async def _listed(self, since_at: int, telling: Telling) -> Sequence[CarrierCall]:
         """The carrier's calls, oldest first, each once."""
         calls: dict[str, CarrierCall] = {}
         async with self._record() as record:
@@ -159,10 +204,11 @@ class Reconciler:
                     call.sid: replace(call, to=_e164(call.to), from_=_e164(call.from_))
                     for call in page
                 }
+                telling.listed(len(calls))
         return sorted(calls.values(), key=lambda call: (call.created_at, call.sid))
 
     async def _taken_in(
-        self, held: Hold, since_at: int, listed: Sequence[CarrierCall]
+        self, held: Hold, since_at: int, listed: Sequence[CarrierCall], telling: Telling
     ) -> Reconciled:
         by_kind: dict[Found, list[CarrierCall]] = {kind: [] for kind in Found}
         left, shared = listed, 0
@@ -175,13 +221,14 @@ class Reconciler:
                 else:
                     by_kind[taken.found].append(call)
                     shared += taken.shared
+                    telling.taken(sum(map(len, by_kind.values())), len(listed))
             if not doubtful:
                 break
             left = doubtful
             await asyncio.sleep(LOOK_S)
         for kind in (Found.STRANGER, Found.FOREIGN):
             for call in by_kind[kind]:
-                log.warning("reconciliation.found", kind=kind, sid=call.sid, to=mask(call.to))
+                telling.found(kind, call)
         return Reconciled(
             since_at,
             len(listed),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dialer import hold, overview
+from dialer import hold, leases, overview
 from dialer.hours import HolidayProvider
 from dialer.limits import AccountLimits
 from dialer.overview import CampaignOverview
@@ -21,6 +21,7 @@ class Daemon:
     version: str  # empty: it did not say
     since_at: int
     lease_until: int
+    mark: str  # by which its web server says who it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def _daemon(row: Row) -> Daemon:
         version=row["version"],
         since_at=row["started_at"],
         lease_until=row["lease_until"],
+        mark=leases.mark(row["name"], row["started_at"]),
     )
 
 

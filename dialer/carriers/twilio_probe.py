@@ -6,8 +6,10 @@ from typing import Final, NamedTuple
 
 import aiohttp
 
+from dialer.model import PROBE
+
 #: About no call: nothing is kept of it, and it is refused for naming none.
-PATH: Final = f"/twilio/status/{'0' * 32}"
+PATH: Final = f"/twilio/status/{PROBE}"
 
 
 class Answers(NamedTuple):

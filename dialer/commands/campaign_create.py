@@ -1,5 +1,6 @@
 """`dialer campaign create`: from flags, a file, or questions on a terminal."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,6 +166,7 @@ async def _make(tx: "Tx", texts: dict[str, str], now: int) -> "Row":
 def _asked(texts: dict[str, str]) -> dict[str, str]:
     """*texts* with the answers of whoever sits there to what is missing; as they are elsewhere."""
     from dialer import numbers
+    from dialer.commands.asking import ask
     from dialer.commands.session import reading
 
     missing = {"numbers"} - texts.keys() | (
@@ -174,13 +176,42 @@ def _asked(texts: dict[str, str]) -> dict[str, str]:
         return texts
     answers = {}
     if "numbers" in missing:
-        known = reading(numbers.reports)
-        for each in known:
-            say(f"  {each.row['phone']}  {each.row['name']}")
-        default = known[0].row["phone"] if known else None
-        answers["numbers"] = typer.prompt("Call from which numbers", default=default, err=True)
+        known = [each.row for each in reading(numbers.reports)]
+        for row in known:
+            say(f"  {row['phone']}  {row['name']}")
+        default = known[0]["phone"] if known else None
+        answers["numbers"] = ask("Call from which numbers", default, trouble=_trouble_of("numbers"))
     if "say" in missing:
-        answers["say"] = typer.prompt("What is to be said ({{name}} is filled in)", err=True)
-        schedule = typer.prompt("Business hours, by schedule", default="none", err=True)
-        answers |= {} if "schedule" in texts else {"schedule": schedule}
+        question = "What is to be said ({{name}} is filled in)"
+        answers["say"] = ask(question, trouble=_trouble_of("say"))
+    if "say" in missing and "schedule" not in texts:
+        for row in reading(_schedules):
+            say(f"  {row['name']}")
+        question = "Business hours, by schedule"
+        answers["schedule"] = ask(question, "none", trouble=_trouble_of("schedule"))
     return texts | answers
+
+
+async def _schedules(tx: "Tx", _now: int) -> "Sequence[Row]":
+    from dialer import schedules
+
+    return await schedules.listed(tx)
+
+
+def _trouble_of(key: str) -> Callable[[str], str]:
+    """What says why a setting cannot have a value, as making the campaign would."""
+    from dialer.commands.campaign_lookups import looked_up
+    from dialer.commands.session import reading
+    from dialer.errors import NotFoundError, UsageError
+
+    def trouble(text: str) -> str:
+        async def use_case(tx: "Tx", now: int) -> dict[str, Any]:
+            return await looked_up(tx, {key: text}, "", now, preview=True)
+
+        try:
+            reading(use_case)
+        except (NotFoundError, UsageError) as error:
+            return error.message
+        return ""
+
+    return trouble

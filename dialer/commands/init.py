@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from dialer.commands.console import asks, emit, say
+from dialer.errors import UsageError
 
 if TYPE_CHECKING:
     from dialer.doctor.findings import Finding
@@ -69,9 +70,7 @@ def init(
             "public_url": public_url,
         }
         answers, hours = _answers(given, token_file, hours)
-        answers.check()
         files = first_steps.files_of(answers)
-    _check_hours(hours)
     kept = first_steps.write(target, files, force=force)
     found = _begin(target, hours, offline=demo)
     steps = first_steps.demo_steps(target) if demo else _next(answers, target)
@@ -90,22 +89,31 @@ def init(
 def _answers(
     given: Mapping[str, str | None], token_file: Path | None, hours: str | None
 ) -> "tuple[Answers, str | None]":
-    """From flags, and from somebody at the terminal about what they leave open."""
+    """From flags, and from somebody at the terminal about what they leave open.
+
+    Raises UsageError for the first flag that cannot be used, before anything is asked.
+    """
+    from dialer.commands.asking import ask
     from dialer.first_steps import Answers
 
     token = None if token_file is None else _token(token_file)
+    known = {name: value or "" for name, value in given.items()}
+    answers = Answers(token=token or "", **known)
     if not asks():
         _require(given, token)
-        known = {name: value or "" for name, value in given.items()}
-        return Answers(token=token or "", **known), hours
-    asked = _asked(given, token)
-    return asked, hours if hours is not None else _prompt("When may people be called", HOURS)
+    answers.check()
+    if why := _hours_trouble(hours or ""):
+        raise UsageError(why)
+    if not asks():
+        return answers, hours
+    answers = _asked(given, token)
+    if hours is None:
+        hours = ask("When may people be called", HOURS, trouble=_hours_trouble)
+    return answers, hours
 
 
 def _require(given: Mapping[str, str | None], token: str | None) -> None:
     """Without a terminal nothing is guessed: a wrong zone calls people at night."""
-    from dialer.errors import UsageError
-
     wanted = ["region", "zone"]
     account = {**given, "token_file": token}
     of_account = ("account_sid", "token_file", "public_url")
@@ -120,18 +128,23 @@ def _require(given: Mapping[str, str | None], token: str | None) -> None:
 
 
 def _asked(given: Mapping[str, str | None], token: str | None) -> "Answers":
+    from functools import partial
+
     from dialer import first_steps
+    from dialer.commands import asking
 
     def ask(name: str, question: str, default: Callable[[], str] = str) -> str:
         value = given[name]
-        return value if value is not None else _prompt(question, default())
+        if value is not None:
+            return value
+        trouble = partial(first_steps.trouble, name)
+        return asking.ask(question, default(), trouble=trouble)
 
     say("Empty answers are for later. Nothing is called before you start a campaign.")
     account_sid = ask("account_sid", "Twilio account SID (AC…)")
     if account_sid and token is None:
-        token = typer.prompt(
-            "Its auth token (not shown)", default="", show_default=False, hide_input=True, err=True
-        )
+        trouble = partial(first_steps.trouble, "token")
+        token = asking.ask("Its auth token (not shown)", "", trouble=trouble, hidden=True)
     return first_steps.Answers(
         account_sid=account_sid,
         token=token or "",
@@ -145,14 +158,7 @@ def _asked(given: Mapping[str, str | None], token: str | None) -> "Answers":
     )
 
 
-def _prompt(question: str, default: str) -> str:
-    answer: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
-    return answer.strip()
-
-
 def _token(file: Path) -> str:
-    from dialer.errors import UsageError
-
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -161,12 +167,16 @@ def _token(file: Path) -> str:
     return text.strip()
 
 
-def _check_hours(hours: str | None) -> None:
-    """Refuse hours that cannot be read before anything is written."""
-    if hours:
-        from dialer import schedules
+def _hours_trouble(hours: str) -> str:
+    """Why *hours* cannot be read; empty when they can, and for none."""
+    from dialer import schedules
 
-        schedules.read(zone="UTC", hours=hours)
+    try:
+        if hours:
+            schedules.read(zone="UTC", hours=hours)
+    except UsageError as error:
+        return error.message
+    return ""
 
 
 def _begin(folder: Path, hours: str | None, *, offline: bool) -> "list[Finding]":

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _MS = 1000
 #: So many contacts are looked through at a time.
 _PAGE = 5000
+#: How many calls a reconciliation has looked at is said after so many of them.
+_SAID_EVERY = 500
 
 
 def restore(copy: Path, *, named: str | None, yes: bool, as_json: bool) -> None:
@@ -240,6 +242,26 @@ def _daemon_runs(database: Path) -> bool:
         return True
 
 
+class _Said:
+    """Tells somebody at a terminal how a reconciliation goes on, in a line now and then."""
+
+    def started(self, since_at: int) -> None:
+        say(f"the carrier is asked for its calls since {moment(since_at)}")
+
+    def listed(self, calls: int) -> None:
+        say(f"{counted(calls, 'call')} listed so far")
+
+    def taken(self, calls: int, of: int) -> None:
+        if calls == of or calls % _SAID_EVERY == 0:
+            say(f"{calls:,} of {counted(of, 'call')} looked at")
+
+    def found(self, kind: object, call: object) -> None:
+        """At the end, a table names them all."""
+
+    def done(self, words: str) -> None:
+        """It is said at the end, before that table."""
+
+
 async def _reconciled(settings: "Settings", held: "Hold") -> "Reconciled":
     """Be a daemon that dials nobody, until everything is taken in."""
     from dialer.app import build
@@ -256,7 +278,7 @@ async def _reconciled(settings: "Settings", held: "Hold") -> "Reconciled":
                 group.create_task(each())
                 for each in (engine.batcher.run, engine.lease.run, engine.reaper.run)
             ]
-            done = await reconciler.reconcile(held)
+            done = await reconciler.reconcile(held, _Said())
             await engine.batcher.settled()
             for loop in loops:
                 loop.cancel()

@@ -101,7 +101,7 @@ async def _tried(facts: Awaitable[T], limit_s: float) -> T | DialerError:
         return error
     except TimeoutError:
         return DialerError(f"it took longer than {limit_s:g} s")
-    except Exception as error:  # noqa: BLE001  it is told, and the other checks go on
+    except Exception as error:
         return DialerError(_told(error))
 
 
@@ -112,7 +112,7 @@ async def _bounded(check: Check, patient: Patient, limit_s: float) -> Finding:
     except TimeoutError:
         text = f"it took longer than {limit_s:g} s"
         return Finding(check, Level.FAIL, text, _UNKNOWN, f"dialer doctor {check}")
-    except Exception as error:  # noqa: BLE001  it is told, and the other checks go on
+    except Exception as error:
         fix = f"mend that, then: dialer doctor {check}"
         return Finding(check, Level.FAIL, _told(error), _UNKNOWN, fix)
 
@@ -179,7 +179,9 @@ async def _disk(patient: Patient) -> Finding:
 
 
 async def _ports(patient: Patient) -> Finding:
-    return verdicts.ports(await gathering.ports(patient.settings))
+    daemons = patient.seen.daemons if isinstance(patient.seen, Seen) else ()
+    marks = {each.mark for each in daemons}
+    return verdicts.ports(await gathering.ports(patient.settings, marks))
 
 
 # -- the engine -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,16 +176,18 @@ def synchronised() -> bool | None:
     return not timex[_STATUS_AT] & _STA_UNSYNC
 
 
-async def ports(settings: Settings) -> Mapping[str, str]:
-    """What is at the ports a daemon of these settings would listen on."""
+async def ports(settings: Settings, daemons: Collection[str]) -> Mapping[str, str]:
+    """What is at the ports a daemon of these settings would listen on; *daemons* are the marks of
+    those whose lease holds.
+    """
     wanted = {f"port {settings.host}:{settings.port}": (settings.host, settings.port)}
     if settings.metrics_port:
         at = (settings.metrics_host, settings.metrics_port)
         wanted[f"metrics_port {at[0]}:{at[1]}"] = at
-    return {name: await _port(host, port) for name, (host, port) in wanted.items() if port}
+    return {name: await _port(host, port, daemons) for name, (host, port) in wanted.items() if port}
 
 
-async def _port(host: str, port: int) -> str:
+async def _port(host: str, port: int, daemons: Collection[str]) -> str:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, port), family=family):
@@ -193,17 +195,18 @@ async def _port(host: str, port: int) -> str:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             return Port.UNUSABLE
-    ours = await _is_ours(host, port)
-    return Port.OURS if ours else Port.TAKEN
+    answering = await _answering(host, port)
+    if answering is None:
+        return Port.TAKEN
+    return Port.OURS if answering in daemons else Port.ANOTHERS
 
 
-async def _is_ours(host: str, port: int) -> bool:
-    """Whether our web server answers there, or our metrics."""
+async def _answering(host: str, port: int) -> str | None:
+    """The mark of the daemon whose web server, or metrics, answers there; None for a stranger."""
     version = await asked(host, port, VERSION)
-    if isinstance(version, dict) and "version" in version:
-        return True
-    metrics = await asked(host, port, "/metrics")
-    return isinstance(metrics, str) and "dialer_" in metrics
+    if not isinstance(version, dict) or "version" not in version:
+        return None
+    return str(version.get("daemon", ""))
 
 
 async def asked(host: str, port: int, path: str) -> Any:
@@ -223,7 +226,10 @@ async def asked(host: str, port: int, path: str) -> Any:
 async def daemon(settings: Settings, found: Seen) -> DaemonFacts:
     """The daemons, and what the one at our port says of itself."""
     versions = {f"{each.host} process {each.pid}": each.version for each in found.daemons}
-    ready = await asked(settings.host, settings.port, "/readyz") if versions else None
+    ours = {each.mark for each in found.daemons}
+    ready = None
+    if ours and await _answering(settings.host, settings.port) in ours:  # not another database's
+        ready = await asked(settings.host, settings.port, "/readyz")
     failed = ready.get("failed") if isinstance(ready, dict) else None
     return DaemonFacts(versions, __version__, found.active, failed)
 

@@ -192,6 +192,7 @@ class Port:
 
     FREE: Final = "free"
     OURS: Final = "ours"
+    ANOTHERS: Final = "in use by somebody else: the daemon of another database"
     TAKEN: Final = "taken"
     UNUSABLE: Final = "not an address of this machine"
 
@@ -203,11 +204,12 @@ def ports(found: Mapping[str, str]) -> Finding:
     if not bad:
         return Finding(Check.PORTS, Level.OK, shown)
     first = bad[0].partition(" ")[0]
+    fix = f"dialer config set {first} NUMBER"
+    if all(found[name] == Port.ANOTHERS for name in bad):
+        why = "a daemon of this database cannot listen beside it"
+        return Finding(Check.PORTS, Level.WARN, shown, why, f"{fix}, or stop the other daemon")
     level = Level.FAIL if first == "port" else Level.WARN  # nobody goes uncalled unwatched
-    return Finding(
-        Check.PORTS, level, shown, "another program answers there, or nobody can",
-        f"dialer config set {first} NUMBER",
-    )  # fmt: skip
+    return Finding(Check.PORTS, level, shown, "another program answers there, or nobody can", fix)
 
 
 # -- the engine -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from dialer.store.opening import SCHEMA
 from dialer.store.phone_key import key_file
 from dialer.store.queries import load
 from dialer.store.sizes import Sizes
+from dialer.store.sqlite import cure_of
 from dialer.store.viewing import view
 
 
@@ -92,7 +93,7 @@ async def _schema(database: str) -> str | None:
                 return None
             return str(await tx.value("schema_revision"))
     except sqlite3.Error as error:
-        raise StoreError(f"database {database}: {error}") from error
+        raise StoreError(f"database {database}: {error}", next_step=cure_of(error)) from error
 
 
 def _holder(path: Path) -> str | None:

@@ -31,6 +31,12 @@ def sole_daemon(database: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def refuse_second(database: Path) -> None:
+    """Raise WrongStateError, as :func:`sole_daemon` does, while another daemon holds *database*."""
+    with sole_daemon(database):
+        pass
+
+
 def _held(descriptor: int, database: Path) -> WrongStateError:
     """Who has the lock: as they wrote down, when they did."""
     process, _, host = os.read(descriptor, 512).decode().strip().partition(" ")

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from dialer.errors import StoreError
 from dialer.store.direct import connected
 from dialer.store.queries import load
+from dialer.store.sqlite import cure_of
 
 #: The time is looked at after so many steps of SQLite's machine: some milliseconds.
 _STEPS: Final = 100_000
@@ -42,9 +43,9 @@ def inspect(path: Path, *, elapsed: Callable[[], float], limit_s: float) -> Insp
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             return Inspected(journal, None)
-        raise StoreError(f"database {path}: {error}") from error
+        raise StoreError(f"database {path}: {error}", next_step=cure_of(error)) from error
     except sqlite3.Error as error:
-        raise StoreError(f"database {path}: {error}") from error
+        raise StoreError(f"database {path}: {error}", next_step=cure_of(error)) from error
     if faults:
         raise StoreError(f"database {path} is damaged: {faults[0]}")
     return Inspected(journal, elapsed() - began_s)

@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import asyncpg
 
-from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.errors import MAKE_ROOM, StoreBusyError, StoreError, UnreachableError
 from dialer.meters import NO_METERS, Meters, TransactionKind, timed
 from dialer.ports import DAEMON, Params, Row
 from dialer.store.queries import Query, load
@@ -156,6 +156,8 @@ def _translated(meters: Meters) -> Iterator[None]:
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
         meters.store_was_busy()
         raise StoreBusyError(f"the database is locked by somebody else: {error}") from error
+    except asyncpg.DiskFullError as error:
+        raise StoreError(f"database: {error}", next_step=MAKE_ROOM) from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"database: {error}") from error
     except (OSError, TimeoutError, asyncpg.InterfaceError) as error:

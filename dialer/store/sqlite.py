@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
 import aiosqlite
 
-from dialer.errors import StoreBusyError, StoreError, UnreachableError
+from dialer.errors import MAKE_ROOM, StoreBusyError, StoreError, UnreachableError
 from dialer.meters import NO_METERS, Meters, TransactionKind, timed
 from dialer.ports import DAEMON, Params, Rng, Row
 from dialer.store.queries import Query, load
@@ -32,6 +33,17 @@ _PRAGMAS: Final = (
 )
 #: Connections that read, beside the one that writes.
 READERS: Final = 2
+#: By primary result code (https://sqlite.org/rescode.html), what may help.
+_CURES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        sqlite3.SQLITE_FULL: MAKE_ROOM,
+        sqlite3.SQLITE_NOTADB: (
+            "check --database and DIALER_DATABASE; if that file was a database, put the newest"
+            " backup in its place: dialer db restore FILE"
+        ),
+        sqlite3.SQLITE_READONLY: "let this user write the file and its folder",
+    }
+)
 #: Pause between two tries at a lock somebody else holds, in seconds; doubled by jitter.
 _BUSY_PAUSE_S: Final = 0.005
 
@@ -251,6 +263,11 @@ def _with_a_thread(path: Path) -> aiosqlite.Connection:
     return aiosqlite.connect(path, isolation_level=None, timeout=0)
 
 
+def cure_of(error: sqlite3.Error) -> str | None:
+    """What an operator can do about *error*; None where there is nothing to say."""
+    return _CURES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+
+
 def _is_busy(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -268,4 +285,5 @@ def _translated(path: Path) -> Iterator[None]:
             ) from error
         if isinstance(error, sqlite3.OperationalError) and _is_busy(error):
             raise StoreBusyError(f"database {path} is locked by another program") from error
-        raise StoreError(f"database {path}: {error}") from error
+        cure = cure_of(error)
+        raise StoreError(f"database {path}: {error}", next_step=cure) from error

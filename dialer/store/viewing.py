@@ -19,6 +19,7 @@ from dialer.store.direct import DirectTx, connected
 from dialer.store.naming import shown
 from dialer.store.opening import SCHEMA, opened
 from dialer.store.queries import load
+from dialer.store.sqlite import cure_of
 
 T = TypeVar("T")
 
@@ -52,7 +53,8 @@ async def view(
             seen = await _read(path, use_case, busy_timeout_s, in_use=before.in_use)
         except sqlite3.Error as error:
             if before.in_use or before == _Trace.of(path):
-                raise StoreError(f"database {path}: {error}") from error
+                cure = cure_of(error)
+                raise StoreError(f"database {path}: {error}", next_step=cure) from error
         else:
             if before.in_use or before == _Trace.of(path):
                 return seen

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from dialer.errors import StoreError, UsageError
 from dialer.lazy_log import Log
 from dialer.meters import Meters, WebhookResult
-from dialer.model import AttemptId, CallEvent, Script
+from dialer.model import PROBE, AttemptId, CallEvent, Script
 from dialer.web.services import WebServices
 
 #: Twilio's callbacks are below 2 kB.
@@ -106,14 +106,17 @@ def _guarded(services: WebServices, topic: str, handle: Handle) -> Endpoint:
 async def admitted(services: WebServices, request: Request, **named: str) -> bytes | Response:
     """The body of a request if the carrier signed it, else the answer to whoever did not.
 
-    A request that is refused is logged as *named*.
+    A request that is refused is logged as *named*, unless it is the doctor's.
     """
     try:
         body = await request.body()
     except ClientDisconnect:
         return Response(status_code=400)
     if not services.door.authentic(_target(request), body, request.headers):
-        log.warning("callback.refused", **named)
+        if named.get("attempt") == PROBE:
+            log.info("callback.probed", signed=False)
+        else:
+            log.warning("callback.refused", **named)
         return Response(status_code=403)
     return body
 
@@ -136,7 +139,10 @@ class _News:
         try:
             event = self._parse(attempt_id, body, self._services.clock.now())
         except UsageError as error:
-            log.warning("callback.rejected", attempt=attempt_id, error=error.message)
+            if attempt_id == PROBE:
+                log.info("callback.probed", signed=True)
+            else:
+                log.warning("callback.rejected", attempt=attempt_id, error=error.message)
             return Response(status_code=400)
         try:
             await self._services.receive(event)

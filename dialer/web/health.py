@@ -1,7 +1,7 @@
 """Is the daemon alive, can it work, and which release is it?"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -33,13 +33,18 @@ def health_routes(services: WebServices) -> Sequence[BaseRoute]:
         )
 
     async def version(_: Request) -> Response:
-        return JSONResponse({"version": __version__})
+        return JSONResponse(version_body(services.daemon))
 
     return [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/version", version),
     ]
+
+
+def version_body(daemon: str) -> Mapping[str, str]:
+    """The answer of ``/version``: the release, and which daemon it is; see ``leases.mark``."""
+    return {"version": __version__, "daemon": daemon}
 
 
 async def _look(services: WebServices) -> Checks:

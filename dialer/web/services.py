@@ -22,8 +22,9 @@ class WebServices:
     remembers that somebody calls us, who hears *incoming_message*; *opt_out_caller* puts them on
     the list. *opt_out_by* lists the callee of a "call" or a "phone" for programs that hold
     *api_token*, and says whether there is such a call. *health* says what keeps the daemon from
-    working. *patience_s* is how long a person on the line may wait for each of the two steps before
-    they hear something; Twilio itself waits 15 seconds and then reads an error out.
+    working; *daemon* is by what those know it who can read its database. *patience_s* is how long a
+    person on the line may wait for each of the two steps before they hear something; Twilio itself
+    waits 15 seconds and then reads an error out.
     """
 
     door: CallbackDoor
@@ -38,5 +39,6 @@ class WebServices:
     incoming_message: str
     opt_out_by: Callable[[str, str], Awaitable[bool]]
     api_token: str = ""
+    daemon: str = ""
     patience_s: float = 4.0
     meters: Meters = NO_METERS

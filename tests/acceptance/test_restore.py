@@ -118,6 +118,10 @@ def test_without_a_daemon_a_command_takes_it_in(given_stage: GivenStage) -> None
 
     done = stage.cli("db", "reconcile", "--json").ok()
 
+    assert f"{calls} calls listed so far" in done.err
+    assert f"{calls} of {calls} calls looked at" in done.err
+    assert "reconciliation." not in done.err
+
     # Those that were in doubt when the backup was taken are found as ever.
     assert 0 < done.json["done"]["recorded"] <= calls - known
     assert stage.value("SELECT count(*) FROM attempts WHERE sid IS NOT NULL") == calls

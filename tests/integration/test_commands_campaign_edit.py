@@ -127,6 +127,19 @@ def test_somebody_at_a_terminal_is_asked_for_what_is_missing(dialer: Cli) -> Non
     assert (shown["numbers"], shown["agent"]) == (OTHER, "May")
 
 
+def test_an_answer_that_names_nothing_is_asked_for_again(dialer: Cli) -> None:
+    dialer.here("schedule", "create", "Office", "--hours", "mon-fri 09:00-17:00").ok()
+    answers = ["+12025550199", OTHER, "Hello {{", "Good morning", "Ofice", "Office"]
+
+    said = on_a_terminal(dialer, ["campaign", "create", "May"], "\n".join([*answers, ""]))
+
+    assert "+12025550199" in said.partition("Call from")[2]
+    assert "there is no schedule 'Ofice'" in said
+    assert "  Office\r\n" in said.partition("Business hours")[0]
+    shown = dialer.here("campaign", "show", "May", "--json").ok().json["settings"]
+    assert (shown["numbers"], shown["schedule"]) == (OTHER, "Office")
+
+
 def test_a_clone_is_a_draft_with_the_same_settings(dialer: Cli) -> None:
     (dialer.folder / "people.csv").write_text("phone\n+12025550101\n+12025550102\n")
     dialer.here("contacts", "import", "people.csv", "--campaign", "Renewals").ok()

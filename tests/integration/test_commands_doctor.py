@@ -1,12 +1,14 @@
 """`dialer doctor` where things are well, and where each of them is not."""
 
 import asyncio
+import errno
+import os
 import resource
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -102,6 +104,9 @@ def test_a_deployment_at_work_passes_and_each_wrong_setting_is_found(
         wrong_token = finding(dialer.set(twilio_auth_token="6" * 32), "webhook")
         nobody = finding(dialer.set(public_url=f"http://{HOST}:1"), "webhook")
         offline = looked(dialer, "--offline")[1]
+        elsewhere = finding(dialer.set(database="another.db"), "ports")
+        beside = dialer("run")
+        told = (rehearsal.folder / "daemon.log").read_text()
 
     assert done.code == 0, found
     assert set(found) == set(Check)
@@ -115,6 +120,12 @@ def test_a_deployment_at_work_passes_and_each_wrong_setting_is_found(
     assert "does not answer" in nobody["text"]
     assert {each["level"] for each in (wrong_url, wrong_token, nobody)} == {"fail"}
     assert {offline[check]["level"] for check in ("twilio", "numbers", "webhook")} == {"skip"}
+    assert (elsewhere["level"], "somebody else" in elsewhere["text"]) == ("warn", True)
+    assert "dialer config set port" in elsewhere["fix"]
+    assert (beside.code, "another daemon (process" in beside.err) == (5, True), beside
+    assert "callback.probed" in told
+    assert "callback.refused" not in told
+    assert "callback.rejected" not in told
 
 
 def test_credentials_that_are_refused_are_told_from_a_carrier_that_is_away(
@@ -237,6 +248,45 @@ def test_a_full_disk_is_a_failure(dialer: Cli) -> None:
     (found,) = result.json["findings"]
     assert (result.code, found["level"]) == (1, "fail")
     assert "cannot be written" in found["text"]
+
+
+def read_only(*_arguments: object, **_options: object) -> int:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def test_a_disk_that_is_read_only_is_a_failure(
+    dialer: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)  # even of what is not there
+
+    found = finding(dialer, "disk", "--offline")
+
+    assert (found["level"], "Read-only file system" in found["text"]) == ("fail", True)
+    assert "let this user write its folder" in found["fix"]
+
+
+def test_a_check_that_cannot_look_takes_no_other_down(
+    dialer: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "modes", read_only)
+    monkeypatch.setattr(gathering, "view", read_only)
+
+    done, found = looked(dialer, "--offline")
+
+    assert (done.code, set(found)) == (1, set(Check))
+    assert (found["data"]["level"], found["database"]["level"]) == ("fail", "fail")
+    assert "Read-only file system" in found["data"]["text"]
+    assert "dialer doctor data" in found["data"]["fix"]
+    assert (found["disk"]["level"], found["daemon"]["level"]) == ("ok", "skip")
+
+
+def test_a_daemon_that_cannot_write_its_log_ends_at_once(dialer: Cli) -> None:
+    account = dialer.set(twilio_account_sid="AC" + "5" * 32, twilio_auth_token="5" * 32)
+
+    done = account.set(log_file=str(dialer.folder / "none" / "log"))("run")
+
+    assert (done.code, "DIALER_LOG_FILE" in done.err) == (6, True)
 
 
 def test_data_that_everybody_may_read_is_a_warning(dialer: Cli) -> None:
@@ -394,7 +444,7 @@ def test_a_carrier_that_never_answers_is_not_waited_for(
 async def test_a_check_that_takes_too_long_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stuck(_settings: Settings) -> Mapping[str, str]:
+    async def stuck(_settings: Settings, _daemons: Collection[str]) -> Mapping[str, str]:
         await asyncio.Event().wait()
         raise AssertionError("it never happens")
 

@@ -231,6 +231,32 @@ def test_on_a_terminal_it_asks_and_never_shows_the_token(dialer: Cli) -> None:
     assert schedule["zone"] == "Europe/Berlin"
 
 
+def test_a_wrong_answer_is_asked_for_again_and_the_others_are_kept(dialer: Cli) -> None:
+    shown = typed(
+        dialer,
+        [
+            ("account SID", "AC1"),
+            ("not an account SID: 'AC1'", DEMO_ACCOUNT_SID),
+            ("auth token", "two words"),
+            ("the auth token has blanks", "hush123"),
+            ("Outside address", "dial.example.org"),
+            ("public url 'dial.example.org'", "http://127.0.0.1:1"),
+            ("Country", "Germany"),
+            ("default region 'Germany'", "DE"),
+            ("Time zone", "Mars"),
+            ("default zone 'Mars'", "Europe/Lisbon"),
+            ("When may people be called", "always"),
+            ("When may people be called", "mon-fri 10:00-12:00"),
+        ],
+    )
+
+    assert "two words" not in shown
+    assert "hush123" in (dialer.folder / ".env").read_text()
+    assert DEMO_ACCOUNT_SID in (dialer.folder / "dialer.toml").read_text()
+    (schedule,) = dialer.here("schedule", "list", "--json").ok().json
+    assert schedule["zone"] == "Europe/Lisbon"
+
+
 # -- the trial ------------------------------------------------------------------------------------
 
 

@@ -16,11 +16,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import aiosqlite
 import asyncpg
 import pytest
 
 from dialer.batching import Batcher
 from dialer.errors import (
+    MAKE_ROOM,
     DialerError,
     NotFoundError,
     SchemaError,
@@ -37,6 +39,7 @@ from dialer.store.exclusive import sole_daemon
 from dialer.store.opening import SCHEMA, AnyDatabase, opened
 from dialer.store.queries import Query, load
 from dialer.store.sqlite import SqliteDatabase
+from tests.support.cli import Cli
 from tests.support.engine import NOW, rows, running
 from tests.support.given import given_campaign, write
 
@@ -515,6 +518,42 @@ async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Pat
     with pytest.raises(StoreError, match=r"letter\.txt: file is not a database"):
         async with opening(str(path)):
             pass
+
+
+async def test_a_full_disk_says_what_to_do(file: Path) -> None:
+    def with_no_page_more() -> sqlite3.Connection:
+        connection = sqlite3.connect(file, isolation_level=None)
+        connection.execute("PRAGMA max_page_count=1")  # as many as there are, if there are more
+        return connection
+
+    def connect(_path: Path) -> aiosqlite.Connection:
+        return aiosqlite.Connection(with_no_page_more, 64)
+
+    async with SqliteDatabase(file, random.Random(1), busy_timeout_s=1, connect=connect) as full:
+        with pytest.raises(StoreError, match="disk is full") as refused:
+            async with full.write() as tx:
+                await tx.run("add_daemon", name="x" * 200_000, now=1, lease_until=1)
+
+    assert refused.value.next_step == MAKE_ROOM
+
+
+async def test_a_full_disk_of_the_server_says_what_to_do(postgres_store: str) -> None:
+    async with opened(postgres_store, random.Random(1), busy_timeout_s=1) as database:
+        with pytest.raises(StoreError, match="No space left") as refused:
+            async with database.read():
+                raise asyncpg.DiskFullError("could not extend file: No space left on device")
+
+    assert refused.value.next_step == MAKE_ROOM
+
+
+def test_a_file_that_is_no_database_is_told_from_one_that_is_not_named(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,phone\n" * 100)
+    dialer = Cli(tmp_path)
+
+    for words in (("status",), ("campaign", "list"), ("db", "status"), ("doctor", "database")):
+        done = dialer.here("-d", "people.csv", *words)
+        assert done.code == 1
+        assert "check --database and DIALER_DATABASE" in done.out + done.err, words
 
 
 async def test_a_place_that_cannot_hold_a_database_is_refused_with_its_name(

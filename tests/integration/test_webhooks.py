@@ -24,6 +24,7 @@ from dialer.carriers.twilio_config import TwilioConfig
 from dialer.errors import StoreBusyError, StoreError
 from dialer.meters import NO_METERS, Meters, WebhookResult
 from dialer.model import (
+    PROBE,
     Agent,
     AgentKind,
     AttemptId,
@@ -208,6 +209,21 @@ async def test_nobody_else_does(
     (line,) = logged
     assert line["event"] == "callback.refused"
     assert FORM["To"][1:] not in repr(line)
+
+
+async def test_the_doctor_is_answered_as_anybody_and_looks_like_no_intruder(
+    engine: Engine, logged: list[dict[str, Any]]
+) -> None:
+    target = f"/twilio/status/{PROBE}"
+    async with carrier_for(engine) as carrier:
+        unsigned = await carrier.post(target, {}, X_Twilio_Signature="")
+        signed = await carrier.post(target, {})
+
+    assert (unsigned.status_code, signed.status_code) == (403, 400)
+    assert engine.events == []
+    assert [(line["event"], line["log_level"], line["signed"]) for line in logged] == [
+        ("callback.probed", "info", False), ("callback.probed", "info", True),
+    ]  # fmt: skip
 
 
 async def test_without_a_signature_nobody_gets_in(engine: Engine) -> None:
@@ -569,7 +585,7 @@ async def test_not_ready_when_nobody_can_tell(engine: Engine) -> None:
 
 async def test_the_version_is_told(engine: Engine) -> None:
     async with carrier_for(engine) as carrier:
-        assert (await carrier.http.get("/version")).json() == {"version": __version__}
+        assert (await carrier.http.get("/version")).json() == {"version": __version__, "daemon": ""}
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])

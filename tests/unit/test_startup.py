@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import pytest
@@ -38,12 +40,14 @@ finally:
 """
 
 
-def imported(*words: str, folder: Path = ROOT, **variables: str) -> set[str]:
+def imported(
+    *words: str, folder: Path = ROOT, variables: Mapping[str, str] = MappingProxyType({})
+) -> set[str]:
     """The top-level modules that a command line has imported when it is done."""
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(variables),
         capture_output=True,
         text=True,
         check=False,
@@ -96,4 +100,4 @@ async def test_looking_at_campaigns_imports_no_more_than_it_takes(tmp_path: Path
 def test_a_shell_that_asks_for_words_waits_for_no_engine(words: str) -> None:
     asked = {"_DIALER_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
 
-    assert imported(**asked) & HEAVY == set()
+    assert imported(variables=asked) & HEAVY == set()

@@ -43,3 +43,10 @@ DELETE FROM found_calls WHERE placed_at < :before_at;
 
 -- name: erase_found_calls!
 DELETE FROM found_calls WHERE phone = :phone;
+
+-- name: claim_found_member!
+-- As claim_members does, and tells whether the member was still there to be claimed.
+UPDATE members
+   SET state = :state, attempt_id = :attempt_id, last_number_id = :number_id, reason = NULL,
+       changed_at = :now
+ WHERE id = :member_id AND state = :was;
