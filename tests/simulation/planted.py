@@ -489,6 +489,7 @@ def callee_caps_per_campaign(patch: pytest.MonkeyPatch) -> None:
     _queries(
         patch, "recent_calls", "m.contact_id, a.send_at", "m.contact_id, m.campaign_id, a.send_at"
     )
+    _queries(patch, "recent_calls", "c.id, f.placed_at", "c.id, NULL, f.placed_at")
 
     class Own:
         """The transaction, with the calls of one campaign."""
