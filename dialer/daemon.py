@@ -105,6 +105,7 @@ def _first(errors: BaseExceptionGroup[DialerError]) -> DialerError:
 async def _main(settings: Settings, reread: Callable[[], Settings]) -> None:
     signals = Signals()
     signals.heed_reload()  # which would end the process; it is carried out when the daemon is up
+    settings.require_carrier()
     if not settings.is_postgres:
         refuse_second(Path(settings.database))  # whoever runs on it already has the port, too
     listener = listen(settings.host, settings.port)

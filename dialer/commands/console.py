@@ -97,10 +97,14 @@ def coloured(stream: Any = None) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stdout).isatty()
 
 
+def _cell(text: str) -> str:
+    return text if text.isprintable() else one_line(text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under *columns*: aligned on a terminal, tab-separated when piped."""
     # A line is a row, whatever somebody is called.
-    texts = [["" if value is None else one_line(str(value)) for value in row] for row in rows]
+    texts = [[_cell("" if value is None else str(value)) for value in row] for row in rows]
     texts = texts[: presentation.current().limit]
     if not sys.stdout.isatty():
         for row in texts:
