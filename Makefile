@@ -5,7 +5,8 @@ VENV ?= .venv
 TESTS ?= tests
 LOCK_FLAGS ?=
 
-# Many tests wait for processes they have started, so there is one more than processors.
+# Many tests wait for processes they have started, so there is one more than processors. One that
+# dies fails the run at once: pytest-xdist may wait for ever for what its replacement is to do.
 WORKERS ?= $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --no-config --quiet --universal 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install ml demo test check bench lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1|/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -25,11 +26,14 @@ help:  ## show this list
 
 install: $(VENV)/project  ## set up .venv with what dialer needs to run
 
+ml: $(VENV)/ml  ## add what telling machines by their sound needs
+
 demo: install  ## a campaign over simulated phones; no account needed
 	$(BIN)/dialer demo
 
 test: $(VENV)/project $(VENV)/dev  ## run the tests, or some of them: TESTS=tests/unit
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
+		--max-worker-restart 0 $(TESTS)
 
 check: $(VENV)/project $(VENV)/dev  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -42,7 +46,10 @@ bench: $(VENV)/project $(VENV)/dev  ## measure
 
 lock: $(VENV)/dev  ## pin the dependencies anew; take newer ones with LOCK_FLAGS=--upgrade
 	$(COMPILE) --group build --output-file requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) --extra ml --extra train --constraint requirements.txt \
+		--output-file requirements-ml.txt
+	$(COMPILE) --group dev --extra ml --extra train --constraint requirements.txt \
+		--constraint requirements-ml.txt --output-file requirements-dev.txt
 
 clean:  ## remove the virtualenv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
@@ -70,6 +77,11 @@ $(VENV)/dev: requirements-dev.txt $(VENV)/locked
 	@mv $(VENV)/locked $(VENV)/aside
 	@$(PIP) $(LOCKED) requirements-dev.txt
 	@mv $(VENV)/aside $(VENV)/locked
+	@touch $@
+
+$(VENV)/ml: requirements-ml.txt $(VENV)/project
+	@echo "Adding numpy, onnxruntime and what trains a model to $(VENV)" >&2
+	@$(PIP) $(LOCKED) requirements-ml.txt
 	@touch $@
 
 define require-python
