@@ -1,11 +1,13 @@
 """There is no moment at which a daemon may not be killed."""
 
-from itertools import islice
 from pathlib import Path
 
+import pytest
+
+from dialer.simulation.effects import Effects
 from dialer.simulation.evidence import violations
 from dialer.simulation.run import run
-from dialer.simulation.sweep import small_campaign, sweep
+from dialer.simulation.sweep import killed_at, small_campaign, sweep
 
 #: Between the end of one statement and the begin of the next nothing happens, mostly: every other
 #: moment would do; these runs take every third, and so both kinds.
@@ -21,12 +23,26 @@ def test_a_small_campaign_survives_a_kill_at_any_moment() -> None:
     assert {"before COMMIT", "after COMMIT"} <= effects
 
 
-def test_a_kill_between_the_last_look_and_the_socket_rings_nobody() -> None:
-    at_the_door = (death for death in sweep(small_campaign()) if death.kill.effect == "place")
+def test_a_kill_between_the_last_look_and_the_socket_rings_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effects: list[str] = []
+    reach = Effects.reach
 
-    (death,) = islice(at_the_door, 1)
+    def noted(self: Effects, name: str) -> bool:
+        before = self.count
+        goes_on = reach(self, name)
+        effects.extend([name] * (self.count - before))
+        return goes_on
 
-    assert death.violations == []
+    with monkeypatch.context() as noting:
+        noting.setattr(Effects, "reach", noted)
+        run(small_campaign(), tmp_path)
+
+    death = killed_at(small_campaign(), effects.index("place") + 1)
+
+    assert death is not None
+    assert (death.kill.effect, death.violations) == ("place", [])
 
 
 def test_the_campaign_of_the_sweep_is_in_order_when_nobody_dies(tmp_path: Path) -> None:

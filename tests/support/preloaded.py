@@ -1,7 +1,10 @@
-"""Everything a daemon imports, early or late, for the process that daemons are forked off."""
+"""Everything a daemon or a command imports, early or late, for the process they are forked off."""
 
 import gc
 import importlib
+import pkgutil
+
+import dialer.commands
 
 for name in (
     "cli",
@@ -17,6 +20,8 @@ for name in (
     "uvicorn.protocols.websockets.auto",
 ):
     importlib.import_module(name)
+for module in pkgutil.iter_modules(dialer.commands.__path__, "dialer.commands."):
+    importlib.import_module(module.name)
 
 # A fork neither looks through these objects for cycles nor copies their pages by looking.
 gc.collect()
