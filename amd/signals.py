@@ -34,8 +34,14 @@ class Text(NamedTuple):
     cause: str
 
 
+class Understood(NamedTuple):
+    """Words came up to *at_ms*, and nothing in them gives anything away so far."""
+
+    at_ms: int
+
+
 class Speech(NamedTuple):
-    """Somebody or something began to speak, or ended."""
+    """Somebody or something began to speak, or ended: when it did, not when that was noticed."""
 
     at_ms: int
     began: bool
@@ -47,6 +53,12 @@ class Tone(NamedTuple):
     at_ms: int
     kind: ToneKind
     lasted_ms: int
+
+
+class Listened(NamedTuple):
+    """The sound of the line arrived up to *at_ms*, whatever is in it."""
+
+    at_ms: int
 
 
 class Score(NamedTuple):
@@ -63,4 +75,4 @@ class CarrierWord(NamedTuple):
     word: str
 
 
-Signal: TypeAlias = Text | Speech | Tone | Score | CarrierWord
+Signal: TypeAlias = Text | Understood | Speech | Listened | Tone | Score | CarrierWord

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import cli
+from amd.moves import MOVES, Heard, State
 from dialer import states
 from dialer.commands.shell import MORE_OPTIONS
 from dialer.hours_format import format_weekly
@@ -115,6 +116,30 @@ def rules_page() -> str:
     return "".join(parts)
 
 
+def who_answered_page() -> str:
+    """The table that decides who answered."""
+    edges: dict[tuple[State, State], list[str]] = {}
+    for (state, heard), move in MOVES.items():
+        edges.setdefault((state, move.to), []).append(heard)
+    rows = "".join(
+        f"| {state} | {heard} | {move.to} | {' '.join(move.tells)} "
+        f"| {'yes' if move.reverses else ''} |\n"
+        for (state, heard), move in MOVES.items()
+    )
+    return (
+        "# Who answered: the table\n\n"
+        "Drawn from `amd/moves.py` by `python docs/generate.py`;\n"
+        "[what it means](../explanation/who-answered.md).\n\n"
+        f"What is believed:\n\n{_listed(State)}\nWhat is heard:\n\n{_listed(Heard)}\n"
+        "A row that takes back a verdict is followed once in a call. What has no row changes\n"
+        "nothing.\n\n"
+        f"```mermaid\nstateDiagram-v2\n    [*] --> {State.WAITING}\n"
+        + "".join(f"    {a} --> {b}: {', '.join(heard)}\n" for (a, b), heard in edges.items())
+        + "```\n\n| believed | heard | then | told | takes back |\n|---|---|---|---|---|\n"
+        + rows
+    )
+
+
 def log_events_page() -> str:
     """Everything that is logged."""
     lines = [f"| `{name}` | {words} |\n" for name, words in sorted(EVENTS.items())]
@@ -201,6 +226,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/commands.md": commands_page,
     "reference/log-events.md": log_events_page,
     "reference/calling-rules-table.md": rules_page,
+    "reference/who-answered.md": who_answered_page,
 }
 
 
