@@ -32,7 +32,7 @@ demo: install  ## a campaign over simulated phones; no account needed
 	$(BIN)/dialer demo
 
 test: $(VENV)/project $(VENV)/dev  ## run the tests, or some of them: TESTS=tests/unit
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		--max-worker-restart 0 $(TESTS)
 
 check: $(VENV)/project $(VENV)/dev  ## format, lint, types, layers
