@@ -39,7 +39,7 @@ END: Final = Evidence(Heard.END, Detector.DEADLINE, 0.0, "time is up", how=Greet
 _CUES: Final[Mapping[TextCue, tuple[Heard, MachineKind | None]]] = MappingProxyType(
     {
         TextCue.VOICEMAIL: (Heard.HINT, MachineKind.VOICEMAIL),
-        TextCue.REPEAT: (Heard.HINT, None),
+        TextCue.REPEAT: (Heard.REPEAT, None),
         TextCue.IVR: (Heard.NOTICE, MachineKind.IVR),
         TextCue.UNAVAILABLE: (Heard.NOTICE, MachineKind.UNAVAILABLE),
         TextCue.SCREENING: (Heard.SCREENER, MachineKind.SCREENING),

@@ -30,6 +30,8 @@ from amd.verdict import Decision, Finding, GreetingOver, Verdict
 
 #: Scores further apart than this do not hold: in between, nobody asked the model.
 SCORES_APART_MS: Final = 200
+#: A screening assistant that asks more often has not understood our answers, and never will.
+MOST_ASKED: Final = 3
 
 _NOTHING: Final[tuple[Finding, ...]] = ()
 _VERDICTS: Final[Mapping[Tell, Verdict]] = MappingProxyType(
@@ -68,12 +70,14 @@ class Fusion:
     """Tells who answered one call, whatever is heard, and in whatever order it is.
 
     Some verdict is told within ``silence_ms`` of the answer, or ``verdict_ms`` of the first word.
-    At most one definite verdict is taken back; UNKNOWN is none. A machine's greeting is told to be
-    over at most twice, and at least once unless the machine turns out to be none. Once ``due_ms``
-    is None nothing more is told.
+    At most one definite verdict is taken back; UNKNOWN is none. A machine is told again where it
+    asks for a message after all, once, and where a screening assistant asks, MOST_ASKED times at
+    most. A machine's greeting is told to be over at most twice, and at least once unless the
+    machine turns out to be none. Once ``due_ms`` is None nothing more is told.
     """
 
     __slots__ = (
+        "_asked",
         "_beep_ms",
         "_belief",
         "_ends",
@@ -91,6 +95,7 @@ class Fusion:
         self._state = State.WAITING
         self._since_ms = 0  # of the state
         self._spent = False  # a verdict was taken back
+        self._asked = 0  # how often a screening assistant has
         self._now_ms = 0
         self._talk = Talk(thresholds)
         self._belief = Belief()
@@ -137,7 +142,9 @@ class Fusion:
     def _row(self, heard: Heard) -> Move | None:
         """The row for *heard*, if there is one and it may be followed."""
         move = MOVES.get((self._state, heard))
-        return None if move is None or (move.reverses and self._spent) else move
+        if move is None or (move.reverses and self._spent):
+            return None
+        return None if heard is Heard.SCREENER and self._asked >= MOST_ASKED else move
 
     def _move(self, heard: Evidence) -> tuple[Finding, ...]:
         """Go where what was heard leads, and say what there is to tell of it."""
@@ -146,6 +153,7 @@ class Fusion:
             return _NOTHING
         self._state, self._since_ms = move.to, self._now_ms
         self._spent = self._spent or move.reverses
+        self._asked += heard.heard is Heard.SCREENER
         return tuple(self._finding(tell, heard) for tell in move.tells)
 
     def _finding(self, tell: Tell, heard: Evidence) -> Finding:
@@ -178,7 +186,8 @@ class Fusion:
             return None if quiet_ms is None else (quiet_ms, evidence.QUIET)
         if self._row(Heard.SHORT) is None or not self._is_new(self._talk.turn_ms):
             return None
-        short_ms = self._talk.short_over_ms()
+        screened = self._state is State.SCREENING
+        short_ms = self._talk.short_unheard_ms() if screened else self._talk.short_over_ms()
         return None if short_ms is None else (short_ms, evidence.SHORT)
 
     def _deadline(self) -> tuple[int, Evidence]:
@@ -191,6 +200,9 @@ class Fusion:
 
     def _end_ms(self) -> int:
         """When listening ends in this state."""
+        if self._state is State.ANNOUNCEMENT:
+            asks_ms = self._since_ms + self._limits.announcement_ms
+            return min(asks_ms, self._limits.greeting_ms)
         return self._ends.get(self._state, self._limits.greeting_ms)
 
     # -- signals ---------------------------------------------------------------------------------
@@ -218,7 +230,7 @@ class Fusion:
     def _weigh_text(self, text: Text) -> Evidence | None:
         self._talk.understood(text.at_ms)
         heard = evidence.of_text(text)
-        new = heard.heard is not Heard.SHORT or self._is_new(text.at_ms)
+        new = heard.heard not in {Heard.SHORT, Heard.SCREENER} or self._is_new(text.at_ms)
         return heard if new else None
 
     def _weigh_understood(self, words: Understood) -> Evidence | None:
@@ -271,7 +283,7 @@ class Fusion:
     # -- what the signals may mean ---------------------------------------------------------------
 
     def _is_new(self, at_ms: int) -> bool:
-        """Whether a short utterance may be a person's: one that begins after a screener's."""
+        """Whether what is said may be a person's, or another question, after a screener's."""
         screened = self._state is State.SCREENING
         return not screened or at_ms >= self._since_ms + self._limits.pick_up_ms
 

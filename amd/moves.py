@@ -43,9 +43,10 @@ class Heard(StrEnum):
     LONG = "long"  # speech without a pause, longer than anybody picks up with
     SCORED = "scored"  # the model is sure of a machine, and has been for some time
     LIVE = "live"  # words that only a living person says
-    HINT = "hint"  # words of a greeting, or those of an earlier call
+    HINT = "hint"  # words of a greeting that asks for a message
+    REPEAT = "repeat"  # the words of an earlier call
     NOTICE = "notice"  # a menu, or the network: by its words or its tones
-    SCREENER = "screener"  # the questions of a screening assistant
+    SCREENER = "screener"  # the questions of a screening assistant, as often as they are put
     BEEP = "beep"  # after somebody or something has spoken
     FAX = "fax"  # its answering tone
     QUIET = "quiet"  # silence long enough to end a greeting
@@ -116,6 +117,7 @@ _FIRST: Final[Rows] = {
     **_rows(UNDECIDED, _H.LIVE, _S.CLOSED, _T.HUMAN),
     **_rows(UNDECIDED, _H.SHORT, _S.HUMAN, _T.HUMAN),
     **_rows(UNDECIDED, _H.HINT, _S.GREETING, _T.MACHINE),
+    **_rows(UNDECIDED, _H.REPEAT, _S.GREETING, _T.MACHINE),
     **_rows(UNDECIDED, _H.NOTICE, _S.ANNOUNCEMENT, _T.MACHINE),
     **_rows(UNDECIDED, _H.SCREENER, _S.SCREENING, _T.MACHINE),
     **_rows(UNDECIDED, _H.FAX, _S.CLOSED, _T.FAX),
@@ -131,6 +133,7 @@ _FIRST: Final[Rows] = {
 
 _REVERSALS: Final[Rows] = {
     **_rows((_S.HUMAN,), _H.HINT, _S.GREETING, _T.MACHINE, reverses=True),
+    **_rows((_S.HUMAN,), _H.REPEAT, _S.GREETING, _T.MACHINE, reverses=True),
     **_rows((_S.HUMAN,), _H.NOTICE, _S.ANNOUNCEMENT, _T.MACHINE, reverses=True),
     **_rows((_S.HUMAN,), _H.SCREENER, _S.SCREENING, _T.MACHINE, reverses=True),
     **_rows((_S.HUMAN,), _H.LONG, _S.GREETING, _T.MACHINE, reverses=True),
@@ -143,9 +146,10 @@ _REVERSALS: Final[Rows] = {
 
 _AFTERWARDS: Final[Rows] = {
     (_S.HUMAN, _H.LIVE): Move(_S.CLOSED),
-    (_S.ANNOUNCEMENT, _H.HINT): Move(_S.GREETING),
-    # A screening assistant wants another answer than a machine: that it is one is told after all.
-    **_rows((_S.GREETING, _S.ANNOUNCEMENT), _H.SCREENER, _S.SCREENING, _T.MACHINE),
+    # A network that asks for a message after all records one: whoever leaves it wants to know.
+    **_rows((_S.ANNOUNCEMENT,), _H.HINT, _S.GREETING, _T.MACHINE),
+    # A screening assistant wants another answer than a machine, whenever it asks.
+    **_rows(MACHINES, _H.SCREENER, _S.SCREENING, _T.MACHINE),
     **_rows(MACHINES, _H.BEEP, _S.RECORDING, _T.OVER),
     **_rows((_S.GREETING,), _H.QUIET, _S.RECORDING, _T.OVER),
     **_rows((_S.GREETING,), _H.SAID_OVER, _S.RECORDING, _T.OVER),

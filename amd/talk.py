@@ -69,6 +69,12 @@ class Talk:
             return self.ended_ms + self._limits.pause_ms
         return None
 
+    def short_unheard_ms(self) -> int | None:
+        """When words of a short utterance will have stayed away; None if none was, or they came."""
+        if self.ended_ms is None or self.short_over_ms() is None or self.words_ms >= self.turn_ms:
+            return None
+        return self.ended_ms + self._limits.screened_pause_ms
+
     def quiet_ms(self, since_ms: int) -> int | None:
         """When silence will have ended a greeting that was told at *since_ms*.
 

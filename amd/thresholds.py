@@ -61,8 +61,12 @@ class Thresholds:
     unknown_ms: int = 15_000
     #: A greeting that has no end by now never will: Twilio's default detection time-out.
     greeting_ms: int = 30_000
+    #: An announcement asks for a message within this of being told, or it never will (a guess).
+    announcement_ms: int = 12_000
     #: A screening assistant asks for 15 s, then rings the person for half a minute (a guess).
     screening_ms: int = 45_000
+    #: Words of a short utterance come by this long after it, or nobody understood them.
+    screened_pause_ms: int = 3000
     #: No screening assistant puts anybody through before it has our name (a guess).
     pick_up_ms: int = 4000
     #: Beside others the carrier only breaks a tie: it was often contradicted in the field.

@@ -60,7 +60,11 @@ class GreetingEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GreetingOver:
-    """A message spoken from here on is recorded."""
+    """A message spoken from here on is recorded; with CAP, only if the machine records at all.
+
+    CAP tells that waiting is of no use. A voicemail may still be recorded then; a menu, the network
+    and a screening assistant never are.
+    """
 
     at_ms: int
     how: GreetingEnd

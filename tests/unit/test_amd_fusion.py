@@ -280,7 +280,7 @@ def test_a_greeting_that_goes_on_at_once_takes_back_a_person() -> None:
 def test_special_information_tones_are_the_network() -> None:
     told = told_of(Tone(1200, ToneKind.SIT, 1000))
 
-    assert short(told) == [("machine:unavailable", 1200), ("over:cap", 30_000)]
+    assert short(told) == [("machine:unavailable", 1200), ("over:cap", 13_200)]
 
 
 @pytest.mark.parametrize("before", [[], speech((200, 700)), [text(900, TextCue.VOICEMAIL)]])
@@ -373,13 +373,22 @@ def test_silence_of_what_does_not_record_is_not_an_end(cue: TextCue) -> None:
     assert ("over:beep", 9000) in short(told_of(text(2000, cue), beep(9000)))
 
 
-def test_an_announcement_that_asks_for_a_message_is_waited_for_like_a_greeting() -> None:
+def test_an_announcement_that_asks_for_a_message_is_told_to_be_a_voicemail() -> None:
     said = text(2000, TextCue.UNAVAILABLE), text(4000, TextCue.VOICEMAIL)
 
     assert short(told_of(*speech((500, 5000)), *said)) == [
         ("machine:unavailable", 2000),
+        ("machine:voicemail", 4000),
         ("over:silence", 7000),
     ]
+    patient = replace(BALANCED, announcement_ms=40_000)
+    assert short(told_of(text(2000, TextCue.IVR), by=patient))[-1] == ("over:cap", 30_000)
+
+
+def test_the_words_of_an_earlier_call_do_not_make_an_announcement_ask_for_a_message() -> None:
+    said = text(2000, TextCue.IVR), text(4000, TextCue.REPEAT)
+
+    assert short(told_of(*said)) == [("machine:ivr", 2000), ("over:cap", 14_000)]
 
 
 def test_a_person_who_picks_up_while_the_machine_speaks_takes_it_back() -> None:
@@ -396,7 +405,7 @@ def test_a_person_whom_the_screening_assistant_puts_through_is_told() -> None:
 
     assert short(told_of(*screened, *speech((12_000, 12_600)))) == [
         ("machine:screening", 2500),
-        ("human", 13_400),
+        ("human", 15_600),
     ]
     assert short(told_of(*screened, text(9000, TextCue.LIVE)))[-1] == ("human", 9000)
     assert short(told_of(*screened, text(9000, TextCue.BRIEF)))[-1] == ("human", 9000)
@@ -407,6 +416,26 @@ def test_what_the_assistant_says_itself_is_no_person() -> None:
 
     assert short(told_of(*speech((300, 4500), (5500, 6500)), *screened)) == [
         ("machine:screening", 2500),
+        ("over:cap", 45_000),
+    ]
+
+
+def test_while_words_come_a_short_sound_is_no_person_behind_an_assistant() -> None:
+    screened = *speech((300, 6000)), text(2500, TextCue.SCREENING)
+    assistant = *speech((12_000, 12_600)), Understood(12_900)
+
+    assert "human" not in dict(short(told_of(*screened, *assistant)))
+
+
+def test_an_assistant_that_asks_again_is_told_again_but_not_for_ever() -> None:
+    asked = [text(at_ms, TextCue.SCREENING) for at_ms in range(2500, 40_000, 5000)]
+
+    told = short(told_of(*asked, text(3000, TextCue.SCREENING)))
+
+    assert told == [
+        ("machine:screening", 2500),
+        ("machine:screening", 7500),
+        ("machine:screening", 12_500),
         ("over:cap", 45_000),
     ]
 

@@ -1,0 +1,1 @@
+"""How good who-picked-up is, measured on labelled files."""
