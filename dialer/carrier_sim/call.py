@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dialer.carrier_sim import truth
+from dialer.carrier_sim.callee import Callee, Streams
 from dialer.carrier_sim.courier import Callback, Courier
 from dialer.carrier_sim.errands import Errands
 from dialer.carrier_sim.hearing import UNKNOWN, Verdict
+from dialer.carrier_sim.media_clock import MediaClock
 from dialer.carrier_sim.orders import EVENTS, CallOrder
 from dialer.carrier_sim.payloads import amd_form, call_form, end_fields, status_form
 from dialer.carrier_sim.profiles import CallPlan, Fate
+from dialer.carrier_sim.scenes import scene_of
 from dialer.carrier_sim.script import Script
 from dialer.carrier_sim.status import ENDS_AS, LIVE, Status
+from dialer.carrier_sim.transcription import Place
 from dialer.carrier_sim.truth import TruthLog
 from dialer.carrier_sim.webhook import Hook
 
@@ -37,6 +41,8 @@ class Shared:
     truth: TruthLog
     courier: Courier
     errands: Errands
+    seed: int = 1
+    streams: Streams | None = None  # none: nobody can listen to sound
 
 
 class Call:
@@ -44,7 +50,10 @@ class Call:
 
     __slots__ = (
         "_amd_timer",
+        "_attempts_before",
+        "_callee",
         "_detection",
+        "_leaving",
         "_limit",
         "_script",
         "_sequence",
@@ -74,6 +83,7 @@ class Call:
         plan: CallPlan,
         accepted_at: int,
         detection: Verdict | None = None,
+        attempts_before: int = 0,
     ) -> None:
         """*detection* is what answering machine detection will say, None when it is off."""
         self.sid = sid
@@ -95,6 +105,9 @@ class Call:
         self._amd_timer: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._script: Script | None = None
+        self._attempts_before = attempts_before
+        self._callee: Callee | None = None
+        self._leaving: asyncio.TimerHandle | None = None
 
     @classmethod
     def restored(cls, shared: Shared, past: truth.Call) -> "Call":
@@ -148,12 +161,15 @@ class Call:
         self.answered_at = self._note(truth.Event.ANSWERED, answered_by=self.plan.fate)
         self.status = Status.IN_PROGRESS
         self._tell("answered", self.status)
-        self._later(self.plan.on_line_s, self.finish, Status.COMPLETED, 200, "callee")
+        self._leave(self.plan.on_line_s)
         self.limit(self.order.time_limit_s)
+        self._callee = callee = self._picked_up(self.answered_at)
         self._script = Script(
             self.sid,
             self._shared.courier,
             self._shared.errands,
+            callee,
+            now=self._shared.now,
             form=self._document_form,
             hang_up=self._document_over,
             fallback=self.order.fallback,
@@ -164,6 +180,23 @@ class Call:
             self._amd_timer = self._shared.loop.call_later(after_s, self._heard, self._detection)
         if not self._detection or self._asynchronous:
             self._script.run(self.order.answer or self.order.twiml)
+
+    def _picked_up(self, at: int) -> Callee:
+        shared, clock = self._shared, MediaClock(at)
+        place = Place(shared.account_sid, self.sid, clock, shared.now, shared.courier, shared.truth)
+        return Callee(
+            place,
+            scene_of(self.plan, shared.seed, self.order.to, self._attempts_before),
+            seed=shared.seed,
+            streams=shared.streams,
+            leave=lambda at_ms: self._leave((at_ms - clock.ms()) / 1000),
+        )
+
+    def _leave(self, seconds: float) -> None:
+        """Let the callee hang up so many *seconds* from now, and not when it would have."""
+        if self._leaving:
+            self._leaving.cancel()
+        self._leaving = self._later(seconds, self.finish, Status.COMPLETED, 200, "callee")
 
     def finish(self, status: Status, sip: int, ended_by: str) -> None:
         """End the call, unless it has; one that is cancelled in the queue tells nobody."""
@@ -207,7 +240,7 @@ class Call:
         """Continue with another document; False unless the call is in progress."""
         if self.status is not Status.IN_PROGRESS or self._script is None:
             return False
-        self._script.run(source)
+        self._script.redirect(source)
         self.updated_at = self._shared.now()
         return True
 
@@ -293,3 +326,5 @@ class Call:
         self._timers.clear()
         if self._script:
             self._script.stop()
+        if self._callee:
+            self._callee.stop()

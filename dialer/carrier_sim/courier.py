@@ -8,18 +8,22 @@ from uuid import UUID
 
 from dialer.carrier_sim.chance import stream
 from dialer.carrier_sim.errands import Errands
-from dialer.carrier_sim.faults import Dice, Fault
+from dialer.carrier_sim.faults import Dice, Fault, LineFault
 from dialer.carrier_sim.truth import Event, TruthLog
 from dialer.carrier_sim.webhook import Hook, Poster, Reply, WebhookFailedError, deliver
 
 LATE_S: Final = (60.0, 1800.0)
 SECOND_COPY_S: Final = (0.05, 5.0)
 OVERTAKEN_BY_S: Final = (0.2, 1.0)
+#: The same for transcripts, which follow one another faster.
+LATE_TRANSCRIPT_S: Final = (2.0, 10.0)
+SECOND_TRANSCRIPT_S: Final = (0.05, 3.0)
+OVERTAKEN_TRANSCRIPT_S: Final = (0.8, 2.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A webhook whose answer nobody reads; *label* is its CallStatus, or ``amd``."""
+    """A webhook whose answer nobody reads; *label* is its CallStatus, its event, or ``amd``."""
 
     sid: str
     label: str
@@ -64,6 +68,22 @@ class Courier:
             self._start(callback)
         if overtaken:
             self._start(overtaken, self._dice.between(Fault.REORDERED, *OVERTAKEN_BY_S))
+
+    def send_transcript(self, callback: Callback) -> bool:
+        """Put a transcript on its way; False when it is lost."""
+        dice = self._dice
+        if dice.strikes(LineFault.TRANSCRIPT_LOST):
+            return False
+        after_s = 0.0
+        if dice.strikes(LineFault.TRANSCRIPT_REORDERED):
+            after_s += dice.between(LineFault.TRANSCRIPT_REORDERED, *OVERTAKEN_TRANSCRIPT_S)
+        if dice.strikes(LineFault.TRANSCRIPT_LATE):
+            after_s += dice.between(LineFault.TRANSCRIPT_LATE, *LATE_TRANSCRIPT_S)
+        self._errands.start(self._bring, callback, after_s)
+        if dice.strikes(LineFault.TRANSCRIPT_DOUBLED):
+            after_s += dice.between(LineFault.TRANSCRIPT_DOUBLED, *SECOND_TRANSCRIPT_S)
+            self._errands.start(self._bring, callback, after_s)
+        return True
 
     async def fetch(self, sid: str, hook: Hook, form: Mapping[str, str]) -> Reply | None:
         """Ask for a document; None when no answer came."""

@@ -22,16 +22,17 @@ from dialer.carrier_sim.cps import CpsQueue
 from dialer.carrier_sim.errands import Errands
 from dialer.carrier_sim.faults import Dice, Faults
 from dialer.carrier_sim.hearing import Verdict, hear
+from dialer.carrier_sim.media import MediaStreams, Sockets
 from dialer.carrier_sim.numbers import Numbers
 from dialer.carrier_sim.orders import CallOrder, Form, hook, one, time_limit_s
 from dialer.carrier_sim.profiles import (
     DEFAULT_PROFILE,
     FLAWLESS,
-    SCRIPTED,
     CallPlan,
     Dial,
     Profile,
     plan_call,
+    scripted,
 )
 from dialer.carrier_sim.truth import TruthLog
 from dialer.carrier_sim.webhook import Poster
@@ -62,7 +63,7 @@ class Exchange:
     """All calls of one account. Use as a context manager on the loop it is to run on.
 
     *now* gives UTC milliseconds, *hour_at* the hour of the day at a number. *history* are calls of
-    earlier runs; those that had not ended have failed.
+    earlier runs; those that had not ended have failed. Without *sockets* no media stream opens.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Exchange:
         truth_log: TruthLog,
         hour_at: Callable[[str, int], int | None] = hour_unknown,
         history: Iterable[truth.Call] = (),
+        sockets: Sockets | None = None,
     ) -> None:
         self.setup = setup
         self.dice = Dice(setup.faults, setup.seed)
@@ -82,6 +84,7 @@ class Exchange:
         self._poster = poster
         self._hour_at = hour_at
         self._history = history
+        self._sockets = sockets
         self.started_at = now()
         self._calls: dict[str, Call] = {}
         self._by_to: defaultdict[str, list[Call]] = defaultdict(list)
@@ -104,7 +107,20 @@ class Exchange:
         )
         self.queue = CpsQueue(self.setup.cps, loop)
         self._shared = Shared(
-            self.setup.account_sid, self.now, loop, self.truth, self.courier, self.errands
+            self.setup.account_sid,
+            self.now,
+            loop,
+            self.truth,
+            self.courier,
+            self.errands,
+            self.setup.seed,
+            MediaStreams(
+                self._sockets,
+                self.errands,
+                self.dice,
+                seed=self.setup.seed,
+                patience=self.setup.patience,
+            ),
         )
         self.truth.record(truth.Event.STARTED, self.started_at, self._description())
         for past in self._history:
@@ -130,7 +146,10 @@ class Exchange:
             raise ApiError(22005)
         accepted_at = self.now()
         plan, detection = self._plan(order, accepted_at)
-        call = Call(self._shared, self._new_sid(), order, plan, accepted_at, detection)
+        attempts_before = self._attempts[order.to]
+        call = Call(
+            self._shared, self._new_sid(), order, plan, accepted_at, detection, attempts_before
+        )
         call.queue_s = self.queue.wait_s
         call.listed_at += round(self.dice.list_lag_s() * 1000)
         facts = _acceptance(call, arrived_at)
@@ -212,7 +231,7 @@ class Exchange:
         plan = plan_call(setup.profile, setup.seed, dial)
         if not (order.amd and plan.answered):
             return plan, None
-        confusion = FLAWLESS if order.to in SCRIPTED else setup.profile.amd
+        confusion = FLAWLESS if scripted(order.to) else setup.profile.amd
         rng = stream(setup.seed, "amd", order.to, attempts_before)
         return plan, hear(plan, order.amd, confusion, rng)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from dialer.carrier_sim.profiles import CallPlan, Confusion, Fate, Range
+from dialer.carrier_sim.profiles import CallPlan, Confusion, Fate, Machine, Range
 
 HUMAN_S: Final[Range] = (1.5, 4.0)
 MACHINE_S: Final[Range] = (2.98, 5.0)
@@ -72,6 +72,6 @@ def _verdict(heard: Fate | None, plan: CallPlan, order: AmdOrder, rng: Random) -
 def _message_end(plan: CallPlan, rng: Random) -> Verdict:
     heard_beep = rng.random() < BEEP_SHARE
     greeting_s = plan.greeting_s or rng.uniform(*MACHINE_S)  # a person taken for a machine
-    if heard_beep and plan.greeting_s:
+    if heard_beep and plan.greeting_s and plan.machine is Machine.VOICEMAIL and plan.beeps:
         return Verdict("machine_end_beep", greeting_s + 0.5)
     return Verdict("machine_end_silence", greeting_s + 1.5)

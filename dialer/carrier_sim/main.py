@@ -19,6 +19,7 @@ from dialer import clock
 from dialer.carrier_sim.callee_hours import hour_at
 from dialer.carrier_sim.exchange import Exchange, Setup
 from dialer.carrier_sim.http_poster import HttpPoster
+from dialer.carrier_sim.http_sockets import HttpSockets
 from dialer.carrier_sim.intake import Intake
 from dialer.carrier_sim.numbers import Numbers
 from dialer.carrier_sim.options import SimOptions
@@ -66,6 +67,7 @@ async def _serve(
 ) -> None:
     async with (
         HttpPoster(options.auth_token) as poster,
+        HttpSockets(options.auth_token, options.scale.speed) as sockets,
         Exchange(
             _setup(options),
             now=clock.SystemClock(options.scale).now,
@@ -73,6 +75,7 @@ async def _serve(
             truth_log=truth_log,
             hour_at=hour_at,
             history=history,
+            sockets=sockets,
         ) as exchange,
     ):
         door = Intake(exchange, options.accept_bound_s)

@@ -1,9 +1,15 @@
 """The forms of the carrier's webhooks: names and types as in recorded messages. Pure."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
+
+from dialer.carrier_sim.recognition import STABILITY, Heard
+from dialer.carrier_sim.twiml import TranscriptionOrder
+
+INBOUND: Final = "inbound_track"
 
 API_VERSION: Final = "2010-04-01"
 DIRECTION: Final = "outbound-api"
@@ -14,6 +20,11 @@ _PARTIES: Final = ("Caller", "From", "Called", "To")
 def rfc2822(at: int) -> str:
     """UTC milliseconds as Twilio writes dates."""
     return format_datetime(datetime.fromtimestamp(at // 1000, UTC))
+
+
+def iso8601(at: int) -> str:
+    """UTC milliseconds as transcription callbacks write instants, to the microsecond."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def call_form(account_sid: str, sid: str, to: str, from_: str, status: str) -> dict[str, str]:
@@ -61,6 +72,53 @@ def amd_form(account_sid: str, sid: str, answered_by: str, after_ms: int) -> dic
         "AccountSid": account_sid,
         "AnsweredBy": answered_by,
         "MachineDetectionDuration": str(after_ms),
+    }
+
+
+def transcription_form(
+    account_sid: str, sid: str, transcription_sid: str, event: str, at: int, sequence: int
+) -> dict[str, str]:
+    """What every callback of a real-time transcription carries."""
+    return {
+        "TranscriptionSid": transcription_sid,
+        "TranscriptionEvent": event,
+        "CallSid": sid,
+        "AccountSid": account_sid,
+        "Timestamp": iso8601(at),
+        "SequenceId": str(sequence),
+    }
+
+
+def started_fields(order: TranscriptionOrder) -> dict[str, str]:
+    """What the first callback of a transcription carries besides."""
+    configuration = {
+        "profanityFilter": str(order.profanity_filter).lower(),
+        "speechModel": order.model,
+    }
+    return {
+        "ProviderConfiguration": json.dumps(configuration, separators=(",", ":")),
+        "Name": order.name,
+        "InboundTrackLabel": "",
+        "OutboundTrackLabel": "",
+        "LanguageCode": order.language,
+        "PartialResults": str(order.partials).lower(),
+        "TranscriptionEngine": order.engine,
+        "Track": order.track,
+    }
+
+
+def content_fields(order: TranscriptionOrder, heard: Heard) -> dict[str, str]:
+    """What a transcript carries besides: a partial its stability, a final its confidence."""
+    data: dict[str, object] = {"transcript": heard.text}
+    stability = {} if heard.final else {"Stability": STABILITY}
+    if heard.final:
+        data["confidence"] = heard.confidence
+    return {
+        "LanguageCode": order.language,
+        "TranscriptionData": json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+        "Final": str(heard.final).lower(),
+        "Track": INBOUND,
+        **stability,
     }
 
 

@@ -9,7 +9,7 @@ says so.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from types import MappingProxyType
@@ -38,6 +38,15 @@ class Fate(StrEnum):
 ANSWERED: Final = frozenset({Fate.HUMAN, Fate.MACHINE, Fate.FAX})
 
 
+class Machine(StrEnum):
+    """What kind of machine picks up."""
+
+    VOICEMAIL = "voicemail"
+    IVR = "ivr"  # a menu of a business
+    SCREENING = "screening"  # an assistant asks who is calling; a person may follow
+    UNAVAILABLE = "unavailable"  # an announcement of the network
+
+
 @dataclass(frozen=True, slots=True)
 class Confusion:
     """How often machine detection errs, as shares of the calls it hears."""
@@ -63,14 +72,17 @@ class Profile:
     rejected: float
     invalid: float
     failed: float
-    fax_share: float  # of the machines; own estimate
+    fax_share: float  # of the machines; own estimate, as are the next three
+    screening_share: float = 0.10
+    ivr_share: float = 0.06
+    unavailable_share: float = 0.08
     local_match: float = 1.5  # answer odds when both numbers share a +1 area code
     amd: Confusion = Confusion()
 
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
-        "cold_b2b": Profile("cold_b2b", 6, 46, 30, 4, 5, 7, 2, fax_share=0.02),
+        "cold_b2b": Profile("cold_b2b", 6, 46, 30, 4, 5, 7, 2, fax_share=0.02, ivr_share=0.15),
         "mixed": Profile("mixed", 18, 40, 24, 5, 5, 5, 3, fax_share=0.01),
         "warm": Profile("warm", 35, 33, 20, 4, 4, 2, 2, fax_share=0.005),
     }
@@ -109,8 +121,11 @@ class CallPlan:
     rings: bool = True
     ring_s: float = 0.0  # ringing -> answered, or -> the end
     on_line_s: float = 0.0  # answered -> the callee hangs up
-    greeting_s: float = 0.0  # answered -> the beep of a machine
+    greeting_s: float = 0.0  # answered -> the beep of a machine, or where it would be
     digits: str = ""  # keys the callee presses when asked for one
+    machine: Machine | None = None  # of machines only
+    beeps: bool = True  # a voicemail's greeting ends with a beep, else with silence
+    picks_up: bool = False  # the person behind an assistant that asks who is calling
 
     @property
     def answered(self) -> bool:
@@ -136,6 +151,11 @@ QUICK_HANG_UP_S: Final[Range] = (1.0, 5.0)
 TALK_S: Final = (58.0, 0.717, (5.0, 600.0))  # sigma gives a mean of about 75 s
 GREETING_S: Final[Range] = (10.0, 20.0)
 MAILBOX_S: Final = 120.0  # recording time of a mailbox; own estimate
+NO_BEEP_SHARE: Final = 0.1  # voicemails that record without a beep; own estimate
+MENUS: Final = 3  # how often a menu is read out before it gives up; own estimate
+QUESTION_S: Final[Range] = (6.0, 9.0)  # until an assistant has asked; own estimate
+PATIENCE_S: Final = 22.0  # for which an assistant then waits for an answer; own estimate
+PICKS_UP_SHARE: Final = 0.4  # people who take a call that was announced; own estimate
 FAX_ON_LINE_S: Final = 45.0  # own estimate
 BUSY_AS_487: Final = 0.1  # recorded live: a busy callee with SIP 487; share is an own estimate
 REFUSED_BY_ANALYTICS: Final = 0.1  # rejections that carry 607 or 608; own estimate
@@ -154,7 +174,11 @@ SCRIPTED: Final[Mapping[str, CallPlan]] = MappingProxyType(
     {
         "+15005550100": CallPlan(Fate.HUMAN, 0.05, 1.0, 200, ring_s=3.0, on_line_s=20.0),
         "+15005550101": CallPlan(
-            Fate.MACHINE, 0.05, 1.0, 200, ring_s=4.0, on_line_s=60.0, greeting_s=12.0
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=4.0,
+            on_line_s=60.0,
+            greeting_s=12.0,
+            machine=Machine.VOICEMAIL,
         ),
         "+15005550102": CallPlan(Fate.FAX, 0.05, 1.0, 200, ring_s=2.0, on_line_s=30.0),
         "+15005550103": CallPlan(Fate.NO_ANSWER, 0.05, 1.0, 487, ring_s=math.inf),
@@ -166,14 +190,61 @@ SCRIPTED: Final[Mapping[str, CallPlan]] = MappingProxyType(
         "+15005550109": CallPlan(Fate.HUMAN, 0.05, 1.0, 200, ring_s=3.0, on_line_s=60, digits="9"),
     }
 )
+#: The same for the further kinds of machines.
+SCRIPTED_MACHINES: Final[Mapping[str, CallPlan]] = MappingProxyType(
+    {
+        "+15005550110": CallPlan(
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=4.0,
+            on_line_s=30.0,
+            greeting_s=8.0,
+            machine=Machine.SCREENING,
+            picks_up=True,
+        ),
+        "+15005550111": CallPlan(
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=4.0,
+            on_line_s=30.0,
+            greeting_s=8.0,
+            machine=Machine.SCREENING,
+        ),
+        "+15005550112": CallPlan(
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=2.0,
+            on_line_s=45.0,
+            greeting_s=14.0,
+            machine=Machine.IVR,
+        ),
+        "+15005550113": CallPlan(
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=2.0,
+            on_line_s=16.0,
+            greeting_s=14.0,
+            machine=Machine.UNAVAILABLE,
+        ),
+        "+15005550114": CallPlan(
+            *(Fate.MACHINE, 0.05, 1.0, 200),
+            ring_s=4.0,
+            on_line_s=60.0,
+            greeting_s=12.0,
+            machine=Machine.VOICEMAIL,
+            beeps=False,
+        ),
+    }
+)
 
 # -- decisions ------------------------------------------------------------------------------------
 
 
 def plan_call(profile: Profile, seed: int, dial: Dial) -> CallPlan:
     """The script of one call; equal arguments always give equal plans."""
-    plan = SCRIPTED.get(dial.to) or _drawn(profile, seed, dial)
+    plan = scripted(dial.to) or _drawn(profile, seed, dial)
     return _within(plan, dial.ring_timeout_s)
+
+
+def scripted(phone: str) -> CallPlan | None:
+    """The fixed plan of a number, if it has one."""
+    return SCRIPTED.get(phone) or SCRIPTED_MACHINES.get(phone)
 
 
 def answer_odds(profile: Profile, favourite: int | None, dial: Dial) -> float:
@@ -218,7 +289,41 @@ def _drawn(profile: Profile, seed: int, dial: Dial) -> CallPlan:
     rng = stream(seed, "dial", dial.to, dial.attempts_before)
     shares = fates(profile, answer_odds(profile, favourite, dial))
     fate = fixed or rng.choices(list(shares), list(shares.values()))[0]
-    return _plan(fate, rng)
+    plan = _plan(fate, rng)
+    return _as_machine(plan, profile, seed, dial) if fate is Fate.MACHINE else plan
+
+
+def _as_machine(plan: CallPlan, profile: Profile, seed: int, dial: Dial) -> CallPlan:
+    """The plan of a machine by its kind, which is the same in every call to one number."""
+    callee = stream(seed, "machine", dial.to)
+    kind, beeps = _machine(profile, callee.random()), callee.random() >= NO_BEEP_SHARE
+    rng = stream(seed, "machine", dial.to, dial.attempts_before)
+    match kind:
+        case Machine.VOICEMAIL:
+            return replace(plan, machine=kind, beeps=beeps)
+        case Machine.IVR:
+            return replace(plan, machine=kind, on_line_s=MENUS * plan.greeting_s + 2.0)
+        case Machine.UNAVAILABLE:
+            return replace(plan, machine=kind, on_line_s=plan.greeting_s + 1.0)
+        case Machine.SCREENING:
+            asked_s, picks_up = rng.uniform(*QUESTION_S), rng.random() < PICKS_UP_SHARE
+            on_line_s = asked_s + PATIENCE_S
+            return replace(
+                plan, machine=kind, picks_up=picks_up, greeting_s=asked_s, on_line_s=on_line_s
+            )
+
+
+def _machine(profile: Profile, roll: float) -> Machine:
+    shares = (
+        (Machine.SCREENING, profile.screening_share),
+        (Machine.IVR, profile.ivr_share),
+        (Machine.UNAVAILABLE, profile.unavailable_share),
+    )
+    for kind, share in shares:
+        if roll < share:
+            return kind
+        roll -= share
+    return Machine.VOICEMAIL
 
 
 def _fixed_fate(profile: Profile, roll: float) -> Fate | None:

@@ -31,6 +31,12 @@ class Event(StrEnum):
     AMD = "amd"  # a machine detection verdict was reached
     UPDATE = "update"  # a request to hang up, cancel or redirect, and what came of it
     DOCUMENT = "document"  # TwiML was fetched, or could not be
+    SCENE = "scene"  # what is to be heard of an answered call, if nobody ends it
+    SPOKEN = "spoken"  # a text was said to the callee, or was cut short
+    IDENTIFIED = "identified"  # an assistant knows who calls; what it will say
+    PICKED_UP = "picked_up"  # the person behind an assistant has
+    TRANSCRIPT = "transcript"  # sent, or lost on purpose
+    STREAM = "stream"  # a media stream opened, failed or ended; with its frames
     CALLBACK = "callback"  # sent; with the HTTP status of the answer, 0 when none came
     CALLBACK_LOST = "callback_lost"  # dropped on purpose
     FAULT = "fault"  # any other fault that was injected
@@ -106,6 +112,18 @@ class TruthFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text that was said to the callee; times are UTC milliseconds."""
+
+    document: str  # the path of the document it came from
+    redirected: bool  # the call was sent there by a request
+    text: str
+    began_at: int
+    ended_at: int
+    full: bool  # to its end, else it was cut short
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """All that happened to one call; times are UTC milliseconds, None for what did not happen."""
 
@@ -132,18 +150,37 @@ class Call:
     status_callback: str = ""
     status_callback_method: str = "POST"
     status_callback_events: tuple[str, ...] = ()
+    scene: str | None = None  # human, voicemail, ivr, unavailable, screening, fax: what was heard
+    language: str | None = None  # of what was heard
+    greeting_ends_at: int | None = None  # would end, of a call that ended before
+    beep_at: int | None = None  # the same of a voicemail's beep; None when there is none
+    records_from_at: int | None = None  # the same: what is said from here on is kept
+    picked_up_at: int | None = None  # by the person behind an assistant
+    transcripts: int = 0  # sent; the lost ones are not counted
+    frames: int = 0  # of sound that were sent
+    spoken: tuple[Spoken, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Spoken, ...]:
+        """What a voicemail has recorded in full: begun when it recorded, spoken to the end."""
+        if self.records_from_at is None:
+            return ()
+        since = self.records_from_at
+        return tuple(each for each in self.spoken if each.full and each.began_at >= since)
 
 
 _COPIED: Final[Mapping[str, tuple[str, ...]]] = {
     Event.ANSWERED: ("answered_by",),
     Event.ENDED: ("status", "duration_s", "sip", "ended_by"),
     Event.AMD: ("verdict",),
+    Event.SCENE: ("scene", "language", "greeting_ends_at", "beep_at", "records_from_at"),
 }
 _MARKS: Final[Mapping[str, tuple[str, str | None]]] = {
     Event.INITIATED: ("initiated_at", None),
     Event.RINGING: ("ringing_at", "ringing"),
     Event.ANSWERED: ("answered_at", "in-progress"),
     Event.ENDED: ("ended_at", None),
+    Event.PICKED_UP: ("picked_up_at", None),
 }
 
 
@@ -193,6 +230,13 @@ def _apply(call: dict[str, Any], event: Facts) -> None:
         call[name] = event[name]
     if kind == Event.UPDATE and event["asked"] != "redirect" and "ended_at" not in call:
         call.setdefault("hang_up_asked_at", event["at"])
+    if kind == Event.SPOKEN:
+        said = Spoken(**{name: event[name] for name in Spoken.__slots__})
+        call["spoken"] = (*call.get("spoken", ()), said)
+    if kind == Event.TRANSCRIPT:
+        call["transcripts"] = call.get("transcripts", 0) + (not event["lost"])
+    if kind == Event.STREAM:
+        call["frames"] = call.get("frames", 0) + event["frames"]
     if kind == Event.CALLBACK_LOST:
         call["callbacks_lost"] = (*call.get("callbacks_lost", ()), event["label"])
 

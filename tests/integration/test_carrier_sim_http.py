@@ -62,7 +62,8 @@ def test_a_call_is_placed_followed_and_found_through_the_sdk() -> None:
     async def main() -> None:
         async with world() as w:
             placed = await w.place(HUMAN)
-            assert (placed.status, placed.to, placed.direction) == ("queued", HUMAN, "outbound-api")
+            assert placed.status in {"queued", "ringing"}  # as fast as the machine is
+            assert (placed.to, placed.direction) == (HUMAN, "outbound-api")
             assert placed.start_time is None or placed.start_time >= placed.date_created
 
             await w.until_over()

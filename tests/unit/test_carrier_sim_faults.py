@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.carrier_sim.faults import PRESETS, Dice, Fault, Faults
+from dialer.carrier_sim.faults import PRESETS, Dice, Fault, Faults, LineFault
 from dialer.errors import UsageError
 
 rates = st.dictionaries(st.sampled_from(Fault), st.integers(1, 1000).map(lambda n: n / 1000))
@@ -80,3 +80,23 @@ def test_a_rate_of_one_always_strikes_and_none_never() -> None:
 
     assert all(dice.strikes(Fault.LOST) for _ in range(100))
     assert not any(dice.strikes(kind) for kind in (Fault.LATE, Fault.DUPLICATE) for _ in range(100))
+
+
+@given(st.dictionaries(st.sampled_from(LineFault), st.integers(1, 1000).map(lambda n: n / 1000)))
+def test_faults_of_listening_are_written_and_read_back(some: dict[LineFault, float]) -> None:
+    faults = Faults(line=some)
+
+    assert Faults.parse(str(faults)) == faults
+
+
+def test_faults_of_listening_come_with_a_preset_and_can_be_overridden() -> None:
+    faults = Faults.parse("harsh,frame_lost=0,transcript_lost=1")
+
+    assert faults.line == {
+        **PRESETS["harsh"].line,
+        LineFault.FRAME_LOST: 0.0,
+        LineFault.TRANSCRIPT_LOST: 1.0,
+    }
+    dice = Dice(faults, 1)
+    assert all(dice.strikes(LineFault.TRANSCRIPT_LOST) for _ in range(100))
+    assert not any(dice.strikes(LineFault.FRAME_LOST) for _ in range(100))

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.carrier_sim.hearing import AmdOrder, hear
-from dialer.carrier_sim.profiles import FLAWLESS, SCRIPTED, CallPlan, Confusion, Fate
+from dialer.carrier_sim.profiles import (
+    FLAWLESS,
+    SCRIPTED,
+    SCRIPTED_MACHINES,
+    CallPlan,
+    Confusion,
+    Fate,
+)
 
 ANSWERED: Final = [plan for plan in SCRIPTED.values() if plan.answered]
 START: Final = {"human", "machine_start", "fax", "unknown"}
@@ -53,6 +60,14 @@ def test_the_end_of_a_greeting_is_not_reported_before_it() -> None:
 
     assert {verdict.answered_by for verdict in heard} == {"machine_end_beep", "machine_end_silence"}
     assert min(verdict.after_s for verdict in heard) >= machine.greeting_s
+
+
+def test_the_carrier_hears_a_beep_only_where_there_is_one() -> None:
+    order = AmdOrder(detect_message_end=True, asynchronous=True)
+
+    for plan in SCRIPTED_MACHINES.values():
+        heard = {hear(plan, order, FLAWLESS, Random(seed)).answered_by for seed in range(50)}
+        assert heard == {"machine_end_silence"}
 
 
 def test_errors_are_as_frequent_as_stated() -> None:

@@ -12,14 +12,18 @@ from dialer.carrier_sim.profiles import (
     DAY_PARTS,
     PROFILES,
     SCRIPTED,
+    SCRIPTED_MACHINES,
+    CallPlan,
     Dial,
     Fate,
+    Machine,
     Profile,
     answer_odds,
     fates,
     number_odds,
     plan_call,
     profile_named,
+    scripted,
 )
 from dialer.errors import UsageError
 
@@ -42,6 +46,16 @@ def first_calls(profile: Profile, ring_timeout_s: float = 30.0) -> Counter[Fate]
     numbers = (f"+1303{number:07d}" for number in range(SAMPLE))
     dial = Dial(to="", from_="+12025550111", ring_timeout_s=ring_timeout_s)
     return Counter(plan_call(profile, 1, replace(dial, to=to)).fate for to in numbers)
+
+
+def machine_dials(profile: Profile) -> list[Dial]:
+    """First calls that a machine answers."""
+    calls = (Dial(f"+1303{number:07d}", "+12025550111") for number in range(SAMPLE))
+    return [dial for dial in calls if plan_call(profile, 1, dial).fate is Fate.MACHINE]
+
+
+def machines_of(profile: Profile) -> list[CallPlan]:
+    return [plan_call(profile, 1, dial) for dial in machine_dials(profile)]
 
 
 @given(profiles, st.integers(), dials)
@@ -122,14 +136,41 @@ def test_a_favourite_part_of_the_day_doubles_the_odds_and_keeps_the_mean() -> No
     assert share * best + (1 - share) * other == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("to", SCRIPTED)
+@pytest.mark.parametrize("to", [*SCRIPTED, *SCRIPTED_MACHINES])
 def test_a_scripted_number_does_the_same_whatever_the_seed(to: str) -> None:
     plans = {
         plan_call(profile, seed, Dial(to, "+1")) for profile in PROFILES.values() for seed in (1, 2)
     }
 
-    assert {plan.fate for plan in plans} == {SCRIPTED[to].fate}
-    assert len(plans) == 1
+    (plan,) = plans
+    fixed = scripted(to)
+    assert fixed is not None
+    assert replace(plan, ring_s=fixed.ring_s) == fixed
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_machines_are_of_the_kinds_of_the_profile(profile: Profile) -> None:
+    machines = machines_of(profile)
+
+    kinds = Counter(plan.machine for plan in machines)
+    for kind in (Machine.SCREENING, Machine.IVR, Machine.UNAVAILABLE):
+        share = getattr(profile, f"{kind}_share")
+        assert kinds[kind] / len(machines) == pytest.approx(share, abs=0.03), kind
+    assert kinds[Machine.VOICEMAIL] > len(machines) / 2
+    voicemails = [plan for plan in machines if plan.machine is Machine.VOICEMAIL]
+    assert sum(plan.beeps for plan in voicemails) / len(voicemails) == pytest.approx(0.9, abs=0.03)
+    asked = [plan for plan in machines if plan.machine is Machine.SCREENING]
+    assert sum(plan.picks_up for plan in asked) / len(asked) == pytest.approx(0.4, abs=0.1)
+
+
+def test_a_number_has_one_kind_of_machine_and_only_assistants_let_people_pick_up() -> None:
+    again = {plan_call(MIXED, 1, dial): dial for dial in machine_dials(MIXED)}
+
+    for plan, dial in again.items():
+        later = plan_call(MIXED, 1, replace(dial, attempts_before=1))
+        assert later.machine in {None, plan.machine}
+        assert plan.machine is Machine.SCREENING or not plan.picks_up
+        assert plan.greeting_s < plan.on_line_s
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest() -> None:

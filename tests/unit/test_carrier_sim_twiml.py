@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.voice_response import VoiceResponse
 
-from dialer.carrier_sim.twiml import MAX_DOCUMENT_BYTES, Next, Then, TwimlError, follow
+from dialer.carrier_sim.twiml import (
+    MAX_DOCUMENT_BYTES,
+    Next,
+    Said,
+    StopOrder,
+    StreamOrder,
+    Then,
+    TranscriptionOrder,
+    TwimlError,
+    follow,
+    read,
+)
 
 
 def says(inner: str) -> str:
@@ -82,3 +93,75 @@ def test_what_the_sdk_writes_can_be_followed(verbs: list[str]) -> None:
 
     assert coming.after_s >= 0
     assert (coming.then is Then.HOLD) <= ("dial" in verbs)
+
+
+def test_what_is_said_has_its_time_in_the_document() -> None:
+    reading = read(
+        says(
+            "<Pause length='2'/><Say>one two three four five</Say>"
+            "<Gather timeout='3'><Say> six\n seven </Say></Gather><Say/><Redirect>/left</Redirect>"
+        )
+    )
+
+    assert reading.said == (Said(2, 4, "one two three four five"), Said(4, 4.8, "six seven"))
+    assert reading.coming == Next(7.8, Then.FETCH, "/left")
+
+
+def test_a_transcription_and_a_stream_begin_where_their_document_has_them() -> None:
+    response = VoiceResponse()
+    response.start().transcription(
+        name="amd",
+        status_callback_url="/transcript",
+        track="inbound_track",
+        partial_results=True,
+        language_code="de-DE",
+        transcription_engine="deepgram",
+        speech_model="nova-3",
+    )
+    response.pause(length=2)
+    forked = response.start().stream(url="wss://dialer.test/media", name="ears")
+    forked.parameter(name="token", value="secret")
+    response.stop().transcription(name="amd")
+
+    reading = read(str(response))
+
+    assert reading.forks == (
+        (
+            0.0,
+            TranscriptionOrder(
+                name="amd",
+                url="/transcript",
+                method="POST",
+                language="de-DE",
+                engine="deepgram",
+                model="nova-3",
+                track="inbound_track",
+                partials=True,
+            ),
+        ),
+        (
+            2.0,
+            StreamOrder(
+                name="ears",
+                url="wss://dialer.test/media",
+                track="inbound_track",
+                parameters={"token": "secret"},
+            ),
+        ),
+        (2.0, StopOrder("Transcription", "amd")),
+    )
+
+
+def test_a_stream_that_is_connected_holds_the_call() -> None:
+    reading = read(says("<Connect><Stream url='wss://a.test/'/></Connect><Say>never</Say>"))
+
+    assert [fork for _, fork in reading.forks] == [
+        StreamOrder(name="", url="wss://a.test/", track="inbound_track", parameters={})
+    ]
+    assert reading.said == ()
+
+
+def test_what_nobody_here_can_fork_is_passed_over() -> None:
+    assert (
+        read(says("<Start><Siprec name='x'/></Start><Stop><Siprec name='x'/></Stop>")).forks == ()
+    )
