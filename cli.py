@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Final, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from typer.main import get_command
@@ -11,9 +13,8 @@ from typer.main import get_command
 from dialer import __version__
 from dialer.commands import presentation
 from dialer.commands.shell import Noun, Tree, shared_options
-from dialer.errors import DialerError, UsageError
+from dialer.errors import DialerError, ExitCode, UsageError
 
-INTERRUPTED: Final = 130
 #: Shells set it to ask what may come next, where ``dialer completion`` has told them to.
 COMPLETE_VARIABLE: Final = "_DIALER_COMPLETE"
 
@@ -49,6 +50,7 @@ NOUNS: Final = {
     "doctor": Noun("doctor:doctor", "Is it fit to call? What is wrong, and the cure.", _CARE),
     "config": Noun("config:app", "Settings: look at, change, check them.", _CARE),
     "db": Noun("db:app", "Upgrade, check, back up the database.", _CARE),
+    "amd": Noun("amd:app", "Who picked up, and how well that is told.", _CARE),
     "audit": Noun("audit:audit", "Were the promises kept? By the carrier's own list.", _CARE),
     "audit-log": Noun("audit_log:app", "Who did what, and when.", _CARE),
     "logs": Noun("logs:app", "What a daemon has said.", _CARE),
@@ -116,6 +118,19 @@ def tree() -> Any:
 def main() -> None:
     """Run the command line; errors become one line on stderr and an exit code."""
     presentation.begin()
+    try:
+        code = _run()
+        sys.stdout.flush()  # at the end of the process nobody could answer for a failure
+    except BrokenPipeError as error:
+        code = _unread(error)
+    except SystemExit as end:  # which Typer and Rich make of a broken pipe
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = _unread(end.__context__)
+    raise SystemExit(code)
+
+
+def _run() -> int:
     root = tree()
     if COMPLETE_VARIABLE in os.environ:
         from dialer.commands import completing
@@ -123,21 +138,46 @@ def main() -> None:
         completing.prepare(root)
     elif not sys.argv[1:]:  # there is nothing to parse, which would load what parses
         _show_short_help(root)
-        raise SystemExit(0)
+        return 0
     try:
         code = root.main(standalone_mode=False)
     except DialerError as error:
-        _fail(error)
+        return _fail(error)
     except typer.TyperException as error:
-        _fail(_misuse(error))
+        return _fail(_misuse(error))
     except typer.Abort:  # at a question
         sys.stderr.write("nothing was done\n")
-        code = 1
+        code = ExitCode.FAILED
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    if code == INTERRUPTED:
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:
         sys.stderr.write("interrupted\n")
-    raise SystemExit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _unread(error: BrokenPipeError) -> int:
+    """The exit code where nobody reads on; raises *error* if it is not one of our own streams that
+    is broken. What is left in their buffers is not tried again when the process ends.
+    """
+    if not _nobody_reads():
+        raise error
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()  # where it is stderr that is broken
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    return ExitCode.UNREAD
+
+
+def _nobody_reads() -> bool:
+    import select
+
+    poll = select.poll()
+    for stream in (1, 2):
+        poll.register(stream, 0)
+    broken = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    # Rich, which prints help, has let go of a broken one already.
+    return broken or os.path.samestat(os.fstat(1), Path(os.devnull).stat())
 
 
 def _misuse(error: typer.TyperException) -> UsageError:
@@ -145,10 +185,22 @@ def _misuse(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     words = error.format_message().strip().rstrip(".")
     value = _given(error)
-    if value is not None and repr(value) not in words:
+    fault = _fault(error)
+    if fault is not None:
+        from dialer.value_words import refusal
+
+        why = refusal(fault, repr(fault["input"])).rstrip(".")
+        words = f"{words.partition(': ')[0]}: {why}"
+    elif value is not None and repr(value) not in words:
         words = f"{words}: {value!r}"
     cure = f"{context.command_path} --help" if context else "dialer --help"
     return UsageError(words[:1].lower() + words[1:], next_step=cure)
+
+
+def _fault(error: typer.TyperException) -> Mapping[str, Any] | None:
+    """What pydantic, which Typer has check the values, says of the one that it refused."""
+    faults = getattr(error.__cause__, "errors", None)
+    return faults()[0] if faults else None
 
 
 def _given(error: typer.TyperException) -> str | None:
@@ -167,7 +219,8 @@ def _given(error: typer.TyperException) -> str | None:
     return None
 
 
-def _fail(error: DialerError) -> NoReturn:
+def _fail(error: DialerError) -> int:
+    """Tell of an error; returns its exit code."""
     from dialer.commands.console import report
 
     # The words themselves are asked: a slip may have kept them from being read as options.
@@ -175,7 +228,7 @@ def _fail(error: DialerError) -> NoReturn:
     report(error, as_json=bool(data & set(sys.argv)))
     if presentation.current().verbose:
         raise error
-    raise SystemExit(error.exit_code) from None
+    return error.exit_code
 
 
 if __name__ == "__main__":

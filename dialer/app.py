@@ -32,6 +32,8 @@ from dialer.holiday_calendars import public_holidays
 from dialer.jobs import Job, Jobs, nightly
 from dialer.launcher import Launcher
 from dialer.leases import Lease
+from dialer.listening.listener import Listener
+from dialer.listening.sound import ears_from
 from dialer.meters import NO_METERS, Meters
 from dialer.metrics.gauges import GaugeReader
 from dialer.metrics.registry import Metrics
@@ -55,7 +57,10 @@ from dialer.store.sqlite import READERS
 from dialer.timezones import zone
 from dialer.web.app import create_app
 from dialer.web.metrics import metrics_app
-from dialer.web.services import WebServices
+from dialer.web.services import LiveCall, WebServices
+
+#: A call that should be over is listened to for so long, in seconds.
+END_GRACE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Engine:
     reaper: Reaper
     lease: Lease
     errands: Errands
+    listener: Listener
     times: CallTimes
     meters: Meters
 
@@ -195,10 +201,18 @@ def engine_from(
         meters=meters,
     )
     errands = Errands(
-        carrier, lambda attempt_id: f"{settings.public_url}/twilio/message/{attempt_id}"
+        carrier, lambda topic, attempt_id: f"{settings.public_url}/twilio/{topic}/{attempt_id}"
+    )
+    listener = Listener(
+        clock,
+        database,
+        batcher,
+        calls.receive,
+        longest_s=settings.call_time_limit_s + END_GRACE_S,
+        ears=lambda: ears_from(settings.amd_model),
     )
     launcher.attach(dispatcher)
-    calls.subscribe(dispatcher.nudge, errands.add)
+    calls.subscribe(dispatcher.nudge, errands.add, listener.over)
     return Engine(
         clock=clock,
         database=database,
@@ -210,6 +224,7 @@ def engine_from(
         reaper=reaper,
         lease=lease,
         errands=errands,
+        listener=listener,
         times=times,
         meters=meters,
     )
@@ -233,6 +248,11 @@ def web_from(settings: Settings, engine: Engine, door: CallbackDoor) -> FastAPI:
         (found,) = await engine.batcher.apply(do_not_call.opt_out_by, ops, alone=True)
         return found
 
+    async def call_named(call: str) -> LiveCall | None:
+        async with database.read() as tx:
+            row = await tx.row("live_call", call=call)
+        return None if row is None else LiveCall(row["id"], row["sid"])
+
     scripts = Scripts(database, settings.call_time_limit_s)
     return create_app(
         WebServices(
@@ -246,6 +266,8 @@ def web_from(settings: Settings, engine: Engine, door: CallbackDoor) -> FastAPI:
             opt_out_caller=opt_out_caller,
             incoming_message=settings.incoming_message,
             opt_out_by=opt_out_by,
+            listener=engine.listener,
+            call_named=call_named,
             api_token=settings.api_token.get_secret_value(),
             health=Health(clock, database, engine.dispatcher, engine.lease).checks,
             daemon=engine.lease.mark,
@@ -472,4 +494,6 @@ def carrier_config(settings: Settings) -> TwilioConfig:
         max_requests=2 * settings.requests_at_once,
         time_limit_s=settings.call_time_limit_s,
         webhook_overrides=settings.webhook_overrides,
+        transcription_engine=settings.transcription_engine,
+        transcription_model=settings.transcription_model,
     )

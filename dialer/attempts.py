@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dialer.counters import count_calls
+from dialer.detection import kind_in, verdict_in
 from dialer.model import (
     AmdMode,
     AttemptId,
@@ -25,6 +26,7 @@ from dialer.model import (
     Claim,
     EventSource,
     FailReason,
+    Judgement,
     MemberId,
     NumberId,
     OnMachine,
@@ -254,6 +256,9 @@ def _record(row: Row) -> AttemptRecord:
         row["sip_code"],
         row["error_code"],
         row["answered_by"],
+        _judged(row),
+        (),  # from the inbox
+        row["message_left_at"],
     )
     return AttemptRecord(
         id=row["id"],
@@ -277,6 +282,12 @@ def _record(row: Row) -> AttemptRecord:
         on_machine=_ON_MACHINE[row["on_machine"]],
         member=_member(row),
     )
+
+
+def _judged(row: Row) -> Judgement | None:
+    """What our own detection had said when the row was written."""
+    word = row["machine_kind"] or row["verdict"]
+    return Judgement(row["verdict_seq"], word) if word else None
 
 
 def _member(row: Row) -> MemberRecord:
@@ -326,6 +337,10 @@ class _AttemptRow(NamedTuple):
     sip_code: int | None
     error_code: int | None
     answered_by: str | None
+    verdict: str | None
+    verdict_seq: int | None
+    machine_kind: str | None
+    message_left_at: int | None
     outcome: str | None
     detail: str | None
     closed_at: int | None
@@ -350,7 +365,7 @@ class MemberRow(NamedTuple):
 
 
 def _attempt_row(record: AttemptRecord) -> _AttemptRow:
-    facts = record.facts
+    facts, judged = record.facts, record.facts.judged
     return _AttemptRow(
         str(record.state),
         record.check_at,
@@ -364,6 +379,10 @@ def _attempt_row(record: AttemptRecord) -> _AttemptRow:
         facts.sip_code,
         facts.error_code,
         facts.answered_by,
+        judged and str(verdict_in(judged)),
+        judged and judged.sequence,
+        kind_in(judged),
+        facts.message_left_at,
         record.outcome and str(record.outcome),
         record.detail,
         record.closed_at,

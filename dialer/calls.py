@@ -116,13 +116,19 @@ class Calls:
         self._times = times
         self._on_change: Callable[[CampaignId], None] = lambda _: None
         self._on_action: Callable[[Action], None] = lambda _: None
+        self._on_end: Callable[[AttemptId], None] = lambda _: None
 
     def subscribe(
-        self, on_change: Callable[[CampaignId], None], on_action: Callable[[Action], None]
+        self,
+        on_change: Callable[[CampaignId], None],
+        on_action: Callable[[Action], None],
+        on_end: Callable[[AttemptId], None] = lambda _: None,
     ) -> None:
-        """Tell who wants to know when a campaign has room again, and who acts on verdicts."""
+        """Tell who wants to know when a campaign has room again, who acts on verdicts, and who
+        has to do with a call only as long as it goes on."""
         self._on_change = on_change
         self._on_action = on_action
+        self._on_end = on_end
 
     # -- news from outside -----------------------------------------------------------------------
 
@@ -227,6 +233,7 @@ class Calls:
 
     def _ended(self, record: AttemptRecord) -> None:
         self._tell_later(record, _line_of(record))
+        self._batcher.after_commit(partial(self._on_end, record.id))
         self._on_change(record.campaign_id)
 
     def _tell_later(self, record: AttemptRecord, line: dict[str, object] | None = None) -> None:
@@ -269,7 +276,8 @@ class Calls:
     def _settle_member(self, record: AttemptRecord, plan: CampaignPlan, now: int) -> None:
         assert record.outcome is not None, "the call has ended"
         facts, member = record.facts, record.member
-        ended = Ended(record.outcome, facts.duration_s, facts.error_code)
+        left = facts.message_left_at is not None
+        ended = Ended(record.outcome, facts.duration_s, facts.error_code, left)
         member.apply(after_call(ended, member.past(), plan, now, self._rng.random()))
         member.last_outcome = record.outcome
         member.rejected = int(record.outcome is Outcome.REJECTED)
@@ -451,7 +459,8 @@ class Calls:
             row["window_key"],
             skipped=row["reason"] == FailReason.SKIPPED,
         )
-        ended = Ended(outcome, row["duration_s"], row["error_code"])
+        left = row["message_left_at"] is not None
+        ended = Ended(outcome, row["duration_s"], row["error_code"], left)
         move = after_call(ended, past, plan, now, self._rng.random())
         state = advance_member(MemberState.CALLED, move.event)
         log.info(

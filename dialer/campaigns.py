@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from dialer import audit_log
 from dialer.errors import NotFoundError, UsageError, WrongStateError
+from dialer.listening import readiness
 from dialer.model import AmdMode, CampaignId, OnMachine
-from dialer.plans import policy_from
+from dialer.plans import modes_from, policy_from
 from dialer.ports import Row, Tx, is_id
 from dialer.states import CampaignEvent, CampaignStatus, advance_campaign
 from dialer.suggestions import close_matches, did_you_mean
@@ -53,7 +54,8 @@ class NewCampaign:
     call_interval_s: float = 10
     max_concurrent: int = 10
     ring_timeout_s: int = 30
-    amd: AmdMode = AmdMode.CARRIER
+    amd: AmdMode = AmdMode.TEXT
+    amd_shadow: tuple[AmdMode, ...] = ()  # judge the same calls, and never act
     on_machine: OnMachine = OnMachine.HANG_UP
     max_retries: int = 2
     retry_intervals_s: tuple[int, ...] = (3600,)
@@ -86,10 +88,18 @@ class NewCampaign:
         for _, weight in self.numbers:
             if not 1 <= weight <= 1000:
                 raise UsageError(f"weight: {weight} is not between 1 and 1000")
+        self._check_modes()
         try:
             Policy(self.max_retries, self.retry_intervals_s, self.retry_rules)
         except ValueError as error:
             raise UsageError(f"retries: {error}") from None
+
+    def _check_modes(self) -> None:
+        if AmdMode.OFF in self.amd_shadow:
+            raise UsageError("amd shadow: 'off' judges nothing; leave it out")
+        if self.amd in self.amd_shadow:
+            raise UsageError(f"amd shadow: {str(self.amd)!r} is the mode that acts; leave it out")
+        readiness.check((self.amd, *self.amd_shadow))
 
 
 def check_name(name: str) -> None:
@@ -138,6 +148,7 @@ def columns_of(settings: NewCampaign) -> dict[str, Any]:
         "max_concurrent": settings.max_concurrent,
         "ring_timeout_s": settings.ring_timeout_s,
         "amd": settings.amd,
+        "amd_shadow": json.dumps(settings.amd_shadow),
         "on_machine": settings.on_machine,
         "max_retries": settings.max_retries,
         "retry_intervals_s": json.dumps(settings.retry_intervals_s),
@@ -167,6 +178,7 @@ def settings_from(row: Row, numbers: Sequence[tuple[int, int]]) -> NewCampaign:
         max_concurrent=row["max_concurrent"],
         ring_timeout_s=row["ring_timeout_s"],
         amd=AmdMode(row["amd"]),
+        amd_shadow=modes_from(row["amd_shadow"]),
         on_machine=OnMachine(row["on_machine"]),
         max_retries=policy.max_retries,
         retry_intervals_s=policy.intervals_s,
@@ -283,6 +295,7 @@ async def pause_by_engine(tx: Tx, campaign_id: CampaignId, why: str, now: int) -
 
 
 async def _check_startable(tx: Tx, row: Row) -> None:
+    readiness.check((AmdMode(row["amd"]), *modes_from(row["amd_shadow"])))
     if await tx.value("unfinished_member", campaign_id=row["id"]) is None:
         raise WrongStateError(
             f"campaign {row['name']!r} has nobody to call",

@@ -347,7 +347,7 @@ class Claims:
                     void_at=void_at,
                     intent_at=now,
                     ring_timeout_s=plan.ring_timeout_s,
-                    amd=plan.amd,
+                    amd=plan.asked_of_carrier,
                     detect_message_end=plan.on_machine is OnMachine.LEAVE_MESSAGE,
                     revision=plan.revision,
                 )

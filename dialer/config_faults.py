@@ -20,6 +20,7 @@ from dialer.errors import UsageError
 from dialer.settings import Settings, is_secret
 from dialer.suggestions import close_matches
 from dialer.timezones import zone
+from dialer.value_words import refusal
 
 UNKNOWN: Final = "unknown setting"
 
@@ -85,7 +86,7 @@ def trouble(name: str, value: object) -> str:
         if name == "default_zone":
             zone(str(value))
     except ValidationError as error:
-        return error.errors()[0]["msg"].removeprefix("Value error, ")
+        return refusal(error.errors()[0])
     except UsageError as error:
         return error.message
     return ""

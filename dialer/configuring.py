@@ -70,7 +70,7 @@ def listed(settings: Settings) -> list[Setting]:
     """Every setting, in the order of the reference."""
     origins = settings.origins()
     return [
-        Setting(name, told(settings, name), origins[name], _is_secret(name))
+        Setting(name, told(settings, name), origins[name], _is_wholly_secret(name))
         for name in Settings.model_fields
     ]
 
@@ -86,7 +86,7 @@ def masked(name: str, value: Scalar) -> Scalar:
 
     A key that is no setting may be a misspelt secret.
     """
-    if name not in Settings.model_fields or _is_secret(name):
+    if name not in Settings.model_fields or _is_wholly_secret(name):
         return SET if value else NOT_SET
     if name == "database":
         return _PASSWORD.sub("***", shown(str(value)))
@@ -196,7 +196,7 @@ def _read(file: Path) -> str:
 
 
 def _refuse_secret(name: str, text: str) -> None:
-    if not (_is_secret(name) or _hides(name, text)):
+    if not (_is_wholly_secret(name) or _hides(name, text)):
         return
     raise UsageError(
         f"{name} would be a secret in a file that others may read",
@@ -213,5 +213,6 @@ def _hides(name: str, text: str) -> bool:
         return False
 
 
-def _is_secret(name: str) -> bool:
+def _is_wholly_secret(name: str) -> bool:
+    """Whether nothing of the value is told, as it is of those that may hold a secret."""
     return Settings.model_fields[name].annotation is SecretStr

@@ -30,6 +30,7 @@ from dialer.supervision import (
 )
 from dialer.timezones import pin_zone_data
 from dialer.web.current import CurrentWeb
+from dialer.web.media import MOST_CHARS
 
 log = Log()
 
@@ -189,6 +190,7 @@ def _dialing(app: App) -> Sequence[tuple[str, Loop]]:
         ("launcher", engine.launcher.run),
         ("reaper", engine.reaper.run),
         ("errands", engine.errands.run),
+        ("listener", engine.listener.run),
         ("jobs", app.jobs.run),
         ("adoption", partial(_adopt, engine, app.settings)),
         *((("reconciliation", app.reconciler.run),) if app.reconciler else ()),
@@ -257,6 +259,9 @@ def _web_server(app: App, web: CurrentWeb) -> _Server:
         access_log=False,
         lifespan="off",
         http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MOST_CHARS,
+        ws_per_message_deflate=False,
         timeout_keep_alive=max(1, round(KEEP_ALIVE_S * app.settings.scale.speed)),
         timeout_graceful_shutdown=GRACE_S,
     )

@@ -5,9 +5,10 @@ import json
 import random
 import shlex
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from dialer.audit import sqlite, truth_file
 from dialer.audit.check import check
 from dialer.audit.records import Bounds
 from dialer.audit.report import Report
+from dialer.carrier_sim.truth import read_truth
 from dialer.clock import real_sleep
 from dialer.errors import DialerError
 from dialer.rehearsal import Process, Rehearsal, free_port
@@ -41,6 +43,7 @@ class DemoOptions:
     speed: float
     profile: str
     faults: str
+    amd: str
     folder: Path | None
 
 
@@ -51,6 +54,8 @@ class DemoResult:
     status: Mapping[str, Any]  # as `dialer campaign status --json` gives it
     report: Report
     folder: Path | None
+    #: By who was really heard, what calls were taken for, and how many.
+    heard: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -69,6 +74,7 @@ class DemoResult:
             "attempts": self.status["attempts"],
             "outcomes": self.status["outcomes"],
             "failed": self.status["failed"],
+            "heard": self.heard,
             "comparison": {
                 "calls_compared": self.report.compared,
                 "differences": [str(violation) for violation in self.report.violations],
@@ -78,7 +84,7 @@ class DemoResult:
 
     def as_text(self) -> str:
         def counted(what: str) -> str:
-            return "  ".join(f"{name} {count}" for name, count in self.status[what].items())
+            return _counted(self.status[what])
 
         lines = [
             (
@@ -88,6 +94,7 @@ class DemoResult:
             f"members    {counted('members')}",
             f"calls      {counted('outcomes')}",
             f"attempts   {counted('attempts')}",
+            *(f"heard      {who} as {_counted(taken)}" for who, taken in self.heard.items()),
             (
                 f"compared   {self.report.compared} calls with the carrier's own record:"
                 f" {len(self.report.violations)} differences"
@@ -115,7 +122,7 @@ def run(options: DemoOptions, say: Callable[[str], None]) -> DemoResult:
         with demo.daemon() as daemon:
             demo.start()
             status = demo.watch(daemon)
-        return DemoResult(status, audited(rehearsal), kept)
+        return DemoResult(status, audited(rehearsal), kept, heard(rehearsal))
 
 
 def audited(rehearsal: Rehearsal) -> Report:
@@ -123,6 +130,23 @@ def audited(rehearsal: Rehearsal) -> Report:
     tables = sqlite.read(rehearsal.database)
     calls, bounds = truth_file.read(rehearsal.truth), Bounds.on_a_clock(rehearsal.speed)
     return check(replace(tables, calls=calls, bounds=bounds, over=True))
+
+
+def heard(rehearsal: Rehearsal) -> Mapping[str, Mapping[str, int]]:
+    """By who was heard in answered calls, as the carrier's own record has it, what each was taken
+    for: its outcome, or the kind of machine where that was told.
+    """
+    scenes = {call.token: call.scene for call in read_truth(rehearsal.truth) if call.scene}
+    found: dict[str, Counter[str]] = {}
+    for attempt in sqlite.read(rehearsal.database).attempts:
+        if scene := scenes.get(attempt.id):
+            taken_for = attempt.machine_kind or attempt.outcome or attempt.state
+            found.setdefault(scene, Counter())[taken_for] += 1
+    return {who: dict(sorted(found[who].items())) for who in sorted(found)}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {count}" for name, count in counts.items())
 
 
 class _Demo:
@@ -149,6 +173,7 @@ class _Demo:
             *(part for number in numbers for part in ("--number", number)),
             *("--call-interval", "0.2s", "--max-concurrent", "50", "--max-calls-per-day", "1000"),
             *("--retries", "2", "--retry-interval", "10m", "--completion-timeout", "2m"),
+            *("--amd", self._options.amd),
         )
         self._dialer("contacts", "import", str(people), "--campaign", CAMPAIGN)
         # Its people live in the United States, and a demo is over in a minute at any hour.

@@ -21,7 +21,7 @@ from dialer.importing.erased_rows import keep_out
 from dialer.lists.columns import OF_ENTRIES, Columns, Field, match, parse_map
 from dialer.lists.csvio import Rejection, Table, TableRow
 from dialer.lists.csvout import write_table
-from dialer.lists.intake import PORTION, Portion, Seen, portions
+from dialer.lists.intake import PORTION, NumbersSeen, Portion, portions
 from dialer.lists.rejected_rows import RejectedRows
 from dialer.model import CampaignId
 from dialer.people.person import Fault, RowFault
@@ -108,7 +108,7 @@ class EntriesImport:
         self._rejects = rejects
         self._erased = erased
         self._campaigns: Mapping[str, CampaignId] = {}
-        self._seen: Final = defaultdict[CampaignId, Seen](Seen)  # the numbers of rows, by scope
+        self._seen: Final = defaultdict[CampaignId, NumbersSeen](NumbersSeen)  # by scope
         self._hint = lru_cache(maxsize=1000)(self._closest)  # the same name comes again and again
         self.counts: Final = EntryCounts()
 

@@ -12,14 +12,29 @@ DialerError                 the message names the value and the cure; `next` is 
     └── SchemaError         the database's schema is not the one this release needs exit 5
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
+
+
+class ExitCode(IntEnum):
+    """How a command has ended, as programs see it."""
+
+    FAILED = 1  # also: the answer is no
+    MISUSED = 2
+    NOT_FOUND = 3
+    NO_CREDENTIALS = 4
+    WRONG_STATE = 5
+    UNREACHABLE = 6
+    PARTLY = 7  # part of what was asked for is done, and it was said what is missing
+    TIMED_OUT = 124  # as of timeout(1)
+    INTERRUPTED = 130  # as of a process that SIGINT has ended
+    UNREAD = 141  # whoever read what was printed has gone: as of one that SIGPIPE has ended
 
 
 class DialerError(Exception):
     """Base of every error an operator may see; *next_step* is the command that may cure it."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
     code = "failed"
 
     def __init__(self, message: str, *, next_step: str | None = None) -> None:
@@ -31,28 +46,28 @@ class DialerError(Exception):
 class UsageError(DialerError):
     """What was given cannot be used as it is: a flag, a value, a file."""
 
-    exit_code = 2
+    exit_code = ExitCode.MISUSED
     code = "misuse"
 
 
 class NotFoundError(DialerError):
     """The named thing does not exist."""
 
-    exit_code = 3
+    exit_code = ExitCode.NOT_FOUND
     code = "not_found"
 
 
 class CredentialsError(DialerError):
     """The carrier's credentials are missing, incomplete or refused."""
 
-    exit_code = 4
+    exit_code = ExitCode.NO_CREDENTIALS
     code = "credentials"
 
 
 class WrongStateError(DialerError):
     """The thing exists, but its state does not allow what was asked."""
 
-    exit_code = 5
+    exit_code = ExitCode.WRONG_STATE
     code = "wrong_state"
 
 
@@ -70,7 +85,7 @@ class IllegalTransitionError(WrongStateError):
 class UnreachableError(DialerError):
     """A daemon, a carrier, a port or another machine did not answer as needed."""
 
-    exit_code = 6
+    exit_code = ExitCode.UNREACHABLE
     code = "unreachable"
 
 
@@ -93,5 +108,5 @@ class StoreBusyError(StoreError):
 class SchemaError(StoreError):
     """The database's schema is missing, older or newer than this release needs."""
 
-    exit_code = 5
+    exit_code = ExitCode.WRONG_STATE
     code = "schema"

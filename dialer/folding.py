@@ -4,9 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from amd.verdict import Verdict
+from amd.verdict import MachineKind, Verdict
 from dialer.attempts import AttemptRecord
-from dialer.model import AttemptId, CallEvent, CallSid, EventSource, FailReason, OnMachine
+from dialer.detection import beeped, greeting_over, kind_in, verdict_in
+from dialer.model import (
+    AmdMode,
+    AttemptId,
+    CallEvent,
+    CallFacts,
+    CallSid,
+    EventSource,
+    FailReason,
+    Judgement,
+    OnMachine,
+)
 from dialer.outcomes import greeting_is_over, merge, outcome_of, verdict_of
 from dialer.states import AttemptEvent, AttemptState, MemberEvent, MemberState
 
@@ -30,14 +41,39 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveMessage:
-    """A machine's greeting is over and the campaign leaves a message."""
+class Redirect:
+    """The call is to go on with another document of its attempt."""
 
     sid: CallSid
     attempt_id: AttemptId
 
 
-Action = HangUp | LeaveMessage
+class LeaveMessage(Redirect):
+    """A machine's greeting is over and the campaign leaves a message."""
+
+    __slots__ = ()
+
+
+class Identify(Redirect):
+    """A screening assistant asks who is calling."""
+
+    __slots__ = ()
+
+
+class Connect(Redirect):
+    """A person has taken over from the machine that was being talked to."""
+
+    __slots__ = ()
+
+
+Action = HangUp | LeaveMessage | Identify | Connect
+
+#: A machine that beeps again after its greeting may have cut the message off: it is said once more.
+MOST_MESSAGES: Final = 2
+#: Machines that record nothing unless they beep.
+_ANNOUNCEMENTS: Final = frozenset({MachineKind.IVR, MachineKind.UNAVAILABLE})
+#: News of these may ask something of the carrier.
+_TELLS_WHO: Final = frozenset({EventSource.AMD, EventSource.DETECTOR})
 
 
 class Folded(NamedTuple):
@@ -61,15 +97,19 @@ def fold(record: AttemptRecord, news: Sequence[CallEvent], now: int) -> list[Fol
     """
     sid = (record.facts.sid or news[0].sid) if _may_be_called(record) else None
     own = [event for event in news if event.sid == sid]
+    known = record.facts
     verdict = FOLDED if own and _join(record, own, now) else REPEAT
-    return [
-        CONFLICT
-        if event.sid != sid
-        else verdict
-        if verdict is REPEAT or event.source is not EventSource.AMD
-        else Folded(verdict.verdict, _action(record, event))
-        for event in news
-    ]
+    folded = []
+    for event in news:
+        if event.sid != sid:
+            folded.append(CONFLICT)
+        elif verdict is REPEAT or event.source not in _TELLS_WHO:
+            folded.append(verdict)
+        else:
+            before, known = known, merge(known, event)
+            action = None if known == before else _action(record, event, before)
+            folded.append(Folded(verdict.verdict, action))
+    return folded
 
 
 def _may_be_called(record: AttemptRecord) -> bool:
@@ -122,10 +162,25 @@ def _end(record: AttemptRecord, now: int) -> None:
         member.counted = 1
 
 
-def _action(record: AttemptRecord, event: CallEvent) -> Action | None:
-    """What a verdict asks of the carrier while the call goes on."""
+def _action(record: AttemptRecord, event: CallEvent, before: CallFacts) -> Action | None:
+    """What a verdict asks of the carrier while the call goes on; *before* is what was known."""
     if record.facts.final:
         return None
+    if record.amd is AmdMode.CARRIER:
+        return _on_carriers_word(record, event) if event.source is EventSource.AMD else None
+    if record.amd is AmdMode.OFF or event.source is not EventSource.DETECTOR:
+        return None
+    if greeting_over(event.answered_by):
+        return _on_greeting_over(record, event)
+    judged = record.facts.judged
+    if judged is None or judged != Judgement(event.sequence or 0, event.answered_by or ""):
+        return None  # a later verdict counts
+    if verdict_in(judged) is Verdict.HUMAN:
+        return Connect(event.sid, record.id) if _diverted(record, before) else None
+    return _on_machine(record, judged, event.sid)
+
+
+def _on_carriers_word(record: AttemptRecord, event: CallEvent) -> Action | None:
     verdict = verdict_of(record.facts, record.amd)
     if verdict is Verdict.FAX or (
         verdict is Verdict.MACHINE and record.on_machine is OnMachine.HANG_UP
@@ -134,3 +189,42 @@ def _action(record: AttemptRecord, event: CallEvent) -> Action | None:
     if record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
         return LeaveMessage(event.sid, record.id)
     return None
+
+
+def _on_machine(record: AttemptRecord, judged: Judgement, sid: CallSid) -> Action | None:
+    verdict, kind = verdict_in(judged), kind_in(judged)
+    if verdict is Verdict.FAX:
+        return HangUp(sid)
+    if verdict is not Verdict.MACHINE or record.on_machine is OnMachine.CONTINUE:
+        return None
+    if kind is MachineKind.SCREENING:
+        return Identify(sid, record.id)
+    if record.on_machine is OnMachine.HANG_UP:
+        return HangUp(sid)
+    return _message(record, sid) if record.facts.greetings else None
+
+
+def _on_greeting_over(record: AttemptRecord, event: CallEvent) -> Action | None:
+    """What the end of a greeting asks for; of an announcement that has not beeped, the end."""
+    announced = kind_in(record.facts.judged) in _ANNOUNCEMENTS
+    if announced and record.on_machine is OnMachine.LEAVE_MESSAGE and not beeped(event.answered_by):
+        return HangUp(event.sid)
+    return _message(record, event.sid)
+
+
+def _message(record: AttemptRecord, sid: CallSid) -> Action | None:
+    """Leave a message, if this is a machine that takes one and has not got it."""
+    facts = record.facts
+    if record.on_machine is not OnMachine.LEAVE_MESSAGE or facts.message_left_at is not None:
+        return None
+    screened = kind_in(facts.judged) is MachineKind.SCREENING
+    takes = verdict_in(facts.judged) is Verdict.MACHINE and not screened
+    return LeaveMessage(sid, record.id) if takes and len(facts.greetings) <= MOST_MESSAGES else None
+
+
+def _diverted(record: AttemptRecord, before: CallFacts) -> bool:
+    """Whether the callee hears something else than the agent by now."""
+    if record.on_machine is OnMachine.CONTINUE or verdict_in(before.judged) is not Verdict.MACHINE:
+        return False
+    screened = kind_in(before.judged) is MachineKind.SCREENING
+    return screened or (record.on_machine is OnMachine.LEAVE_MESSAGE and bool(before.greetings))

@@ -14,8 +14,7 @@ day by day (``weekly.mon = "09:00-12:00,13:00-18:00"``).
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
@@ -23,6 +22,7 @@ from typing import Any, Final
 from dialer.errors import UsageError
 from dialer.hours import Range, Ranges, Schedule, Week
 from dialer.suggestions import close_matches, did_you_mean
+from dialer.value_words import said_of, text_in
 
 CLOSED: Final = "closed"
 DAILY: Final = "daily"
@@ -120,7 +120,7 @@ def from_json(form: object) -> Schedule:
         if key not in fields:
             raise UsageError(f"schedule: {key!r} is missing")
     return Schedule(
-        zone=_text(fields["zone"], "zone"),
+        zone=text_in(fields["zone"], "zone"),
         weekly=_week_from_json(fields["weekly"]),
         exceptions=_exceptions_from_json(fields.get("exceptions", {})),
         holidays=_dates_from_json(fields.get("holidays", []), "holidays"),
@@ -140,7 +140,7 @@ def from_toml(text: str) -> Schedule:
         raise UsageError(f"schedule: not TOML: {error}") from error
     _check_keys(fields, _WRITTEN_KEYS)
     if isinstance(weekly := fields.get("weekly"), str):
-        with _said_of("weekly"):
+        with said_of("weekly"):
             week = parse_weekly(weekly)
         fields["weekly"] = {day: _range_texts(hours) for day, hours in zip(DAYS, week, strict=True)}
     for name in ("weekly", "exceptions"):
@@ -162,7 +162,7 @@ def _as_list(hours: object, where: str) -> object:
     """A day's hours in one piece, as :func:`from_json` wants them."""
     if not isinstance(hours, str):
         return hours
-    with _said_of(where):
+    with said_of(where):
         return _range_texts(parse_ranges(hours))
 
 
@@ -254,7 +254,7 @@ def _dates_from_json(value: object, where: str) -> frozenset[date]:
 
 def _ranges_from_json(value: object, where: str) -> Ranges:
     texts = _texts(value, where)
-    with _said_of(where):
+    with said_of(where):
         return tuple(parse_range(text) for text in texts)
 
 
@@ -277,19 +277,4 @@ def _mapping(value: object, where: str) -> Mapping[str, object]:
 def _texts(value: object, where: str) -> list[str]:
     if not isinstance(value, list):
         raise UsageError(f"{where}: not a list: {value!r}")
-    return [_text(each, where) for each in value]
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: not a text: {value!r}")
-    return value
-
-
-@contextmanager
-def _said_of(where: str) -> Iterator[None]:
-    """Begin the message of a :exc:`UsageError` with the place it speaks of."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{where}: {error.message}", next_step=error.next_step) from error
+    return [text_in(each, where) for each in value]

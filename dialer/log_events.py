@@ -34,6 +34,12 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "answer.unrecorded": "That a call was answered could not be written down.",
         "opt_out.failed": "Somebody asked not to be called, and it could not be written down.",
         "errand.failed": "A call could not be hung up on a machine, or given its message.",
+        "message.unrecorded": "That a message was left could not be written down.",
+        "listening.failed": "A call could not be listened to; whoever answered counts as a person.",
+        "listening.deaf": "Calls cannot be told by their sound here; all count as persons.",
+        "listening.crowded": "Too many calls are listened to; the oldest one is given up.",
+        "transcription.failed": "The carrier cannot transcribe a call; see its settings.",
+        "stream.closed": "A call's sound was cut off, for what came was not as agreed.",
         "question.failed": "The carrier could not be asked about a silent call; it will be.",
         "call_off.failed": "A call that rings too late could not be ended; it is tried again.",
         "hang_up.failed": "A call that an operator wants ended goes on; it is tried again.",
@@ -80,6 +86,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         # Whatever else.
         "library.said": "A library has a warning.",
         "error.uncaught": "A defect that nobody caught.",
+        "carrier_sim.no_sound": "The simulated carrier cannot send sound: a library is missing.",
         "carrier_sim.errand_failed": "The simulated carrier could not do something it does later.",
     }
 )

@@ -32,7 +32,7 @@ class RetryReason(StrEnum):
     TROUBLE = "trouble"  # it did not answer, or could not; never a request to place a call
 
 
-class Reconciled(StrEnum):
+class SilentCallFate(StrEnum):
     """What came of looking for a call that nobody had reported on."""
 
     FOUND = "found"  # an attempt in doubt became a call after all
@@ -70,7 +70,7 @@ class Meters:
     ) -> None:
         """An attempt is over, as the call of those facts or without one."""
 
-    def reconciled(self, verdict: Reconciled) -> None:
+    def reconciled(self, verdict: SilentCallFate) -> None:
         """A call that nobody had reported on was looked for."""
 
     def promise_broken(self) -> None:

@@ -24,8 +24,16 @@ CallSid = NewType("CallSid", str)
 class AmdMode(StrEnum):
     """Who tells people from machines."""
 
+    TEXT = "text"  # by the words: a live transcript
+    ML = "ml"  # by the sound: the call's audio
+    FUSED = "fused"  # by words and sound together
     CARRIER = "carrier"  # the carrier's own detection, asynchronous
     OFF = "off"  # nobody: every answer counts as a person
+
+
+#: Modes that need the call's words, and its sound.
+BY_WORDS: Final = frozenset({AmdMode.TEXT, AmdMode.FUSED})
+BY_SOUND: Final = frozenset({AmdMode.ML, AmdMode.FUSED})
 
 
 class OnMachine(StrEnum):
@@ -89,6 +97,8 @@ class EventSource(StrEnum):
     ANSWER = "answer"  # the carrier asked what to say
     AMD = "amd"  # the carrier's answering machine verdict
     LOOKUP = "lookup"  # we asked the carrier
+    DETECTOR = "detector"  # our own detection of machines
+    LEFT = "left"  # a message was spoken to its end
     REQUEST = "request"  # the answer to our own request; never in the inbox
 
 
@@ -114,8 +124,17 @@ class CallEvent(NamedTuple):
         A callback is repeated as it was; a later look at the same status may know when it began.
         """
         news = f"{self.source}|{self.status or ''}|{self.answered_by or ''}|{self.sid[-8:]}"
+        if self.source is EventSource.DETECTOR:  # which may come back to an earlier word
+            return f"{news}|{self.sequence}"
         looked_up = self.source is EventSource.LOOKUP and self.occurred_at is not None
         return f"{news}|{self.occurred_at}" if looked_up else news
+
+
+class Judgement(NamedTuple):
+    """What our own detection says of who answered: its latest word, as ``detection`` has them."""
+
+    sequence: int
+    word: str
 
 
 class CallFacts(NamedTuple):
@@ -130,7 +149,10 @@ class CallFacts(NamedTuple):
     duration_s: int | None = None
     sip_code: int | None = None
     error_code: int | None = None
-    answered_by: str | None = None
+    answered_by: str | None = None  # the carrier's word
+    judged: Judgement | None = None  # our own
+    greetings: tuple[int, ...] = ()  # by sequence: a machine's greeting was over, so we think
+    message_left_at: int | None = None
 
     @property
     def final(self) -> bool:
@@ -197,7 +219,7 @@ class Claim(NamedTuple):
     void_at: int  # after this instant the request must not leave any more
     intent_at: int
     ring_timeout_s: int
-    amd: AmdMode
+    amd: AmdMode  # CARRIER: the carrier is to detect as well, whatever the campaign's mode
     detect_message_end: bool
     revision: int  # of the campaign it was decided by
 
@@ -221,3 +243,5 @@ class Script:
     caller_id: str
     time_limit_s: int
     listen_s: int = 0  # silence after a spoken message, while it is being found out who answered
+    by_words: bool = False  # who answered is told by the words, or by the sound, of the call
+    by_sound: bool = False

@@ -16,6 +16,7 @@ from dialer.places import zone_of
 from dialer.ports import OwnedNumber, Row, Tx
 from dialer.suggestions import close_matches, did_you_mean
 from dialer.timezones import zone
+from rotation.caller import CallerId, Ineligible, Limits, why_not
 
 MS: Final = 1000
 
@@ -185,6 +186,26 @@ async def dossier(tx: Tx, phone: str, region: str, now: int) -> NumberDossier:
     assert traces is not None, "it is counted, so there is one row"
     serving = await tx.rows("campaigns_of_number", number_id=row["id"])
     return NumberDossier(report, serving, traces["live"], traces["attempts"])
+
+
+def unusable(found: NumberDossier, campaign: Row) -> Ineligible | None:
+    """What keeps a number from one more call for one of its *campaigns*, as rotation has it."""
+    row = found.report.row
+    caller = CallerId(
+        id=row["id"],
+        phone=row["phone"],
+        weight=campaign["weight"],
+        enabled=found.report.active,
+        spam_score=row["spam_score"],
+        calls_today=found.report.calls_today,
+        live_calls=found.live,
+        max_live=row["max_live"],
+        day_ends_at=0,  # this and what follows is for those who choose among several
+        last_turn=0,
+        credit=0,
+        last_used_at=campaign["last_used_at"],
+    )
+    return why_not(caller, Limits(campaign["spam_threshold"], campaign["max_calls_per_day"]))
 
 
 async def remove(tx: Tx, phone: str, region: str, now: int) -> Row:

@@ -1,10 +1,15 @@
 """One call as operators handle it: look at it, end it."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from amd.verdict import Verdict
 from dialer import audit_log
 from dialer.errors import NotFoundError, WrongStateError
 from dialer.ports import Row, Tx
+from retries.outcome import Outcome
+
+_ANSWERED: Final = frozenset({Outcome.HUMAN, Outcome.MACHINE, Outcome.FAX})
 
 
 async def find(tx: Tx, call: str) -> Row:
@@ -15,10 +20,11 @@ async def find(tx: Tx, call: str) -> Row:
     return row
 
 
-async def with_news(tx: Tx, call: str) -> tuple[Row, Sequence[Row]]:
-    """A call, and what was told of it, oldest first."""
+async def with_news(tx: Tx, call: str) -> tuple[Row, Sequence[Row], Sequence[Row]]:
+    """A call, what was told of it, oldest first, and what each mode of detection made of it."""
     row = await find(tx, call)
-    return row, await tx.rows("news_of_call", attempt_id=row["id"])
+    news = await tx.rows("news_of_call", attempt_id=row["id"])
+    return row, news, await tx.rows("verdicts_of_call", attempt_id=row["id"])
 
 
 async def hang_up(tx: Tx, call: str, now: int) -> Row:
@@ -33,6 +39,23 @@ async def hang_up(tx: Tx, call: str, now: int) -> Row:
         await audit_log.record(tx, "calls.hang-up", row["id"], now, after={"hang_up": True})
         return row
     return _going_on(await find(tx, row["id"]))  # it may have ended at this moment
+
+
+async def label(tx: Tx, call: str, who: Verdict, now: int) -> Row:
+    """Write down who answered, as somebody says who has listened; the outcome stays what it is.
+
+    Raises WrongStateError for a call that nobody, and nothing, has answered.
+    """
+    row = await find(tx, call)
+    if row["outcome"] not in _ANSWERED:
+        raise WrongStateError(
+            f"nobody answered call {row['id']} ({row['outcome'] or row['state']})",
+            next_step="dialer calls list",
+        )
+    await tx.run("label_call", attempt_id=row["id"], label=who)
+    before, after = {"label": row["label"]}, {"label": who}
+    await audit_log.record(tx, "calls.label", row["id"], now, before=before, after=after)
+    return await find(tx, row["id"])
 
 
 def _going_on(row: Row) -> Row:

@@ -7,8 +7,9 @@ facts; who answered is only a refinement of an answered call.
 
 from typing import Final, NamedTuple, TypeVar, assert_never
 
-from amd.verdict import GREETING_ENDED, Verdict, carrier_verdict
-from dialer.model import AmdMode, CallEvent, CallFacts, CarrierStatus, EventSource
+from amd.verdict import GREETING_ENDED, MachineKind, Verdict, carrier_verdict
+from dialer.detection import greeting_over, kind_in, later, verdict_in
+from dialer.model import AmdMode, CallEvent, CallFacts, CarrierStatus, EventSource, Judgement
 from retries.outcome import Outcome
 
 Number = TypeVar("Number", int, float)
@@ -41,6 +42,15 @@ SILENT_MAX_S: Final = 5
 NOTHING: Final = CallFacts()
 
 
+class _Heard(NamedTuple):
+    """Who answered, and what came of it."""
+
+    answered_by: str | None
+    judged: Judgement | None
+    greetings: tuple[int, ...]
+    message_left_at: int | None
+
+
 class _End(NamedTuple):
     """What is known of how a call ended."""
 
@@ -53,7 +63,8 @@ class _End(NamedTuple):
 
 def merge(facts: CallFacts, *events: CallEvent) -> CallFacts:
     """The facts with *events* in them; commutative, associative and idempotent."""
-    sid, known, ringing_at, answered_at, asked_at, *_, answered_by = facts
+    sid, known, ringing_at, answered_at, asked_at, *_ = facts
+    heard = _Heard(*facts[9:])
     end = _End(known, *facts[5:9]) if known is not None and known.final else None
     for event in events:
         sid, status, received_at = sid or event.sid, event.status, event.received_at
@@ -70,10 +81,10 @@ def merge(facts: CallFacts, *events: CallEvent) -> CallFacts:
                 ringing_at = _least(ringing_at, seen_at)
             elif status is CarrierStatus.IN_PROGRESS:
                 answered_at = _least(answered_at, seen_at)
-        if event.answered_by is not None:
-            answered_by = _surer(answered_by, event.answered_by)
+        if event.answered_by is not None or event.source is EventSource.LEFT:
+            heard = _hear(heard, event)
     if end is None:
-        return CallFacts(sid, known, ringing_at, answered_at, asked_at, *facts[5:9], answered_by)
+        return CallFacts(sid, known, ringing_at, answered_at, asked_at, *facts[5:9], *heard)
     return CallFacts(
         sid,
         end.status,
@@ -84,8 +95,20 @@ def merge(facts: CallFacts, *events: CallEvent) -> CallFacts:
         end.duration_s,
         end.sip_code,
         end.error_code,
-        answered_by,
+        *heard,
     )
+
+
+def _hear(heard: _Heard, event: CallEvent) -> _Heard:
+    """What is known of who answered, with the word of *event* in it."""
+    word, sequence = event.answered_by, event.sequence or 0
+    if event.source is EventSource.LEFT:
+        return heard._replace(message_left_at=_least(heard.message_left_at, event.received_at))
+    if event.source is not EventSource.DETECTOR or word is None:
+        return heard._replace(answered_by=_surer(heard.answered_by, word))
+    if greeting_over(word):
+        return heard._replace(greetings=tuple(sorted({*heard.greetings, sequence})))
+    return heard._replace(judged=later(heard.judged, Judgement(sequence, word)))
 
 
 def _last_word(one: _End, other: _End) -> _End:
@@ -146,8 +169,20 @@ def ring_s(facts: CallFacts) -> float | None:
 
 
 def verdict_of(facts: CallFacts, amd: AmdMode) -> Verdict:
-    """Who picked up, as far as anybody has told; nobody is asked where detection is off."""
-    return Verdict.HUMAN if amd is AmdMode.OFF else carrier_verdict(facts.answered_by)
+    """Who picked up, as far as anybody has told; nobody is asked where detection is off.
+
+    The carrier is believed where it is the one to detect, and nowhere else.
+    """
+    if amd is AmdMode.OFF:
+        return Verdict.HUMAN
+    if amd is AmdMode.CARRIER:
+        return carrier_verdict(facts.answered_by)
+    return verdict_in(facts.judged)
+
+
+def machine_kind(facts: CallFacts, amd: AmdMode) -> MachineKind | None:
+    """What kind of machine picked up, where one did and its kind is known."""
+    return None if amd in (AmdMode.OFF, AmdMode.CARRIER) else kind_in(facts.judged)
 
 
 def _answered(facts: CallFacts, amd: AmdMode) -> Outcome:

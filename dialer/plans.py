@@ -63,12 +63,18 @@ class CampaignPlan:
     max_concurrent: int
     ring_timeout_s: int
     amd: AmdMode
+    amd_shadow: tuple[AmdMode, ...]
     on_machine: OnMachine
     completion_timeout_s: int
     policy: Policy
     callee_caps: tuple[Cap, ...]
     rules: Rules
     _hours_at: dict[str, Hours] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def asked_of_carrier(self) -> AmdMode:
+        """CARRIER where the carrier is to detect machines, be it as a shadow; else the mode."""
+        return AmdMode.CARRIER if AmdMode.CARRIER in self.amd_shadow else self.amd
 
     def window(self, window_key: str) -> Window:
         """What the rules say of callees with that key."""
@@ -213,6 +219,7 @@ def plan_from(row: Row, holidays: HolidayProvider, rules: Rules) -> CampaignPlan
         max_concurrent=row["max_concurrent"],
         ring_timeout_s=row["ring_timeout_s"],
         amd=AmdMode(row["amd"]),
+        amd_shadow=modes_from(row["amd_shadow"]),
         on_machine=OnMachine(row["on_machine"]),
         completion_timeout_s=row["completion_timeout_s"],
         policy=policy_from(row),
@@ -233,6 +240,11 @@ def hours_from(schedule_body: str | None, holidays: HolidayProvider) -> Hours:
     if schedule_body is None:
         return ALWAYS_OPEN
     return OpeningHours(from_json(json.loads(schedule_body)), closing_when_unknown(holidays))
+
+
+def modes_from(listed: str) -> tuple[AmdMode, ...]:
+    """The modes of a stored list."""
+    return tuple(AmdMode(mode) for mode in json.loads(listed))
 
 
 def policy_from(row: Row) -> Policy:

@@ -244,6 +244,46 @@ class PreDialCheck(Protocol):
         """Whatever is raised, or takes too long, is no answer."""
 
 
+# -- what the carrier tells us ---------------------------------------------------------------------
+
+
+class Words(NamedTuple):
+    """What the callee has said, as far as an utterance goes by now; *final*: it is over."""
+
+    sid: CallSid
+    sequence: int | None
+    text: str
+    final: bool
+
+
+class Deaf(NamedTuple):
+    """The carrier cannot transcribe a call."""
+
+    sid: CallSid
+    why: str
+
+
+class StreamBegan(NamedTuple):
+    """A call's sound begins to come; *token* proves that it is that call's."""
+
+    sid: CallSid
+    token: str
+
+
+class Sound(NamedTuple):
+    """Mu-law sound of the callee, 8000 bytes a second; *at_ms* of the stream it begins."""
+
+    at_ms: int
+    payload: bytes
+
+
+class StreamEnded(NamedTuple):
+    """No more sound comes."""
+
+
+StreamNews: TypeAlias = StreamBegan | Sound | StreamEnded
+
+
 class CallbackDoor(Protocol):
     """The carrier's side of the web server: who is knocking, what they say, what they hear."""
 
@@ -259,6 +299,27 @@ class CallbackDoor(Protocol):
     def answer_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
         """Parse the carrier's question what to say; raises UsageError for a body that is none."""
 
+    def left_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse the question what to do after a message; raises UsageError for a body that is none.
+
+        It is asked because the message was spoken to its end.
+        """
+
+    def words(self, body: bytes) -> Words | Deaf | None:
+        """Parse what is said in a call; raises UsageError for a body that cannot be read."""
+
+    def prompt(self, message: object) -> tuple[str, bool] | None:
+        """The words in a message to an agent, and whether they are all; raises UsageError."""
+
+    def stream_authentic(self, target: str, headers: Mapping[str, str]) -> bool:
+        """True when the carrier signed this handshake of a websocket; see :meth:`authentic`."""
+
+    def stream_proven(self, attempt_id: AttemptId, token: str) -> bool:
+        """Whether *token* is the one an attempt's document gives its stream."""
+
+    def stream_news(self, text: str) -> StreamNews | None:
+        """Parse a message on a stream's websocket; raises UsageError for what is none."""
+
     def opts_out(self, script: Script, body: bytes) -> bool:
         """Whether the key that was pressed during a message asks for no more calls."""
 
@@ -267,6 +328,12 @@ class CallbackDoor(Protocol):
 
     def message_document(self, script: Script) -> bytes:
         """What to leave on a machine whose greeting is over."""
+
+    def identify_document(self, script: Script) -> bytes:
+        """What a screening assistant hears."""
+
+    def connect_document(self, script: Script) -> bytes:
+        """What a person hears who takes over from a machine; the call is listened to already."""
 
     def opted_out(self, script: Script) -> bytes:
         """What somebody hears who asked for no more calls."""

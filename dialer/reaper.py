@@ -22,7 +22,7 @@ from dialer.calls import Calls, CallTimes
 from dialer.errors import DialerError
 from dialer.lazy_log import Log
 from dialer.leases import Lease
-from dialer.meters import NO_METERS, Meters, Reconciled
+from dialer.meters import NO_METERS, Meters, SilentCallFate
 from dialer.model import AttemptId, CallEvent, CallSid, CarrierStatus, EventSource
 from dialer.plans import CampaignPlan, Plans
 from dialer.ports import Carrier, CarrierCall, Clock, Database, Row, Tx
@@ -222,10 +222,10 @@ class Reaper:
             for other in others:
                 log.error("call.duplicated", attempt=row["id"], sid=first.sid, other=other.sid)
                 self._meters.promise_broken()
-                self._meters.reconciled(Reconciled.DUPLICATED)
+                self._meters.reconciled(SilentCallFate.DUPLICATED)
                 await self._carrier.cancel(other.sid)
             await self._calls.adopt(row["id"], first.sid)
-            self._meters.reconciled(Reconciled.FOUND)
+            self._meters.reconciled(SilentCallFate.FOUND)
             await self.report(row["id"], first)
             return
         last_look_at = row["intent_at"] + int(self._last_look_s(row) * MS)
@@ -234,7 +234,7 @@ class Reaper:
             await self._batcher.apply(self._write_postponed, [postponed])
             return
         await self._batcher.apply(self._calls.absent, [row["id"]])
-        self._meters.reconciled(Reconciled.ABSENT)
+        self._meters.reconciled(SilentCallFate.ABSENT)
 
     def _last_look_s(self, row: Row) -> float:
         """So long after its intent an attempt in doubt is a call, or never will be one.
@@ -267,7 +267,7 @@ class Reaper:
             await self._postpone(row)
         else:
             log.error("call.vanished", attempt=row["id"], sid=row["sid"])
-            self._meters.reconciled(Reconciled.VANISHED)
+            self._meters.reconciled(SilentCallFate.VANISHED)
             await self._calls.receive(
                 self._event(row["id"], CallSid(row["sid"]), CarrierStatus.FAILED, None)
             )
@@ -276,7 +276,7 @@ class Reaper:
         ends_at = row["intent_at"] + (self._times.longest_s + LIMIT_GRACE_S) * MS
         if self._clock.now() > ends_at:
             log.error("call.endless", attempt=row["id"], sid=row["sid"])
-            self._meters.reconciled(Reconciled.ENDLESS)
+            self._meters.reconciled(SilentCallFate.ENDLESS)
             await self._carrier.hang_up(CallSid(row["sid"]))
 
     async def report(self, attempt_id: AttemptId, call: CarrierCall) -> None:

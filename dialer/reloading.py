@@ -90,7 +90,7 @@ class Reloading:
         if changed & _OF_THE_CLIENT:
             await self._reconnect(settings)
         config = carrier_config(settings)
-        self._engine.errands.reach(config.message_url)
+        self._engine.errands.reach(config.topic_url)
         # Calls that were placed before are reported on, and signed, at the address they were given.
         self._earlier_urls.append(self._in_force.public_url)
         door = TwilioCallbacks(config, earlier_urls=self._earlier_urls)

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dialer import campaigns, hold, numbers, reconciling, rule_book
-from dialer.errors import UsageError
+from dialer import campaigns, do_not_call, erasure, hold, numbers, reconciling, rule_book
+from dialer.erased import ErasedPhones
+from dialer.errors import UsageError, WrongStateError
 from dialer.hold import Pulled
 from dialer.model import CampaignId
 from dialer.people import member_edits
-from dialer.ports import Tx
+from dialer.ports import Clock, Database, Tx
 from dialer.rules.rule_set import Changes
 from dialer.states import CAMPAIGN_TRANSITIONS, CampaignEvent, CampaignStatus
 
@@ -26,6 +27,8 @@ _EVENTS: Final[Mapping[CampaignStatus, CampaignEvent]] = {
     CampaignStatus.CANCELLED: CampaignEvent.CANCEL,
 }
 _LOOK: Final = "look before you resume"
+#: So many contacts are looked through at a time.
+_PAGE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,14 @@ class Begun:
     pulled: Pulled
     since_at: int
     paused: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NotErased:
+    """Somebody who is not erased again yet, and why; they are on the do-not-call list."""
+
+    phone: str
+    why: str
 
 
 async def begin(tx: Tx, now: int, *, since_at: int, reason: str, hang_up: bool = False) -> Begun:
@@ -110,3 +121,32 @@ async def _stop(tx: Tx, stopped: StoppedCampaign, now: int) -> bool:
     why = ": ".join(filter(None, (was, stopped.reason)))
     await campaigns.move(tx, stopped.name, event, now, reason=why)
     return True
+
+
+async def erase_again(database: Database, clock: Clock, erased: ErasedPhones) -> list[NotErased]:
+    """Erase those who were erased after the copy was taken, and are in it in clear.
+
+    Returns those who were being called when it was taken, and so cannot be erased yet.
+    """
+
+    async def nothing_to_wipe(_pattern: object) -> erasure.Wiped:
+        return erasure.Wiped(compacted=True)  # the file is written and nobody has read it
+
+    kept = []
+    for phone in await _erased_in_clear(database, erased):
+        try:
+            await erasure.erase(database, clock, phone, erased.key(), nothing_to_wipe)
+        except WrongStateError as error:
+            async with database.write() as tx:
+                await do_not_call.add(tx, [phone], clock.now())
+            kept.append(NotErased(phone, error.message))
+    return kept
+
+
+async def _erased_in_clear(database: Database, erased: ErasedPhones) -> list[str]:
+    found, after = list[str](), 0
+    async with database.read() as tx:
+        while rows := await tx.rows("phones_after", after=after, limit=_PAGE):
+            found += sorted(await erased.among(tx, [row["phone"] for row in rows]))
+            after = rows[-1]["id"]
+    return found

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Final, TypeAlias
 
 from dialer import audit_log, rule_book
+from dialer.callees import KEPT_MS
 from dialer.counters import count_calls
 from dialer.lazy_log import Log
 from dialer.ports import Clock, Database, Tx
@@ -51,9 +52,12 @@ async def purge(database: Database, clock: Clock, retention: Retention) -> Count
     """Delete what is kept too long already, oldest first; returns what was deleted.
 
     What is about to go is in the audit log before it goes. Whenever it is interrupted, whole
-    portions are gone and the rest goes next time.
+    portions are gone and the rest goes next time. Calls that were found at the carrier's and are
+    nobody's here go when no cap counts them any more.
     """
     now = clock.now()
+    async with database.write() as tx:  # of them there are few, and no setting keeps them longer
+        await tx.run("forget_old_found_calls", before_at=now - KEPT_MS)
     async with database.read() as tx:
         kept = await in_force(tx, retention)
         due = await overdue(tx, kept, now)
@@ -80,7 +84,7 @@ async def _purge_calls(database: Database, before: int) -> int:
     while ids := await _ids(database, "old_attempts", before, after):
         async with database.write() as tx:
             rows = await tx.rows("attempts_to_purge", ids=json.dumps(ids))
-            await tx.run("purge_events", ids=json.dumps([row["id"] for row in rows]))
+            await _purge_news(tx, [row["id"] for row in rows])
             await tx.many("purge_attempts", [{"id": row["id"]} for row in rows])
             # The counts of a number stay those of the calls that are kept.
             gone = [(row["number_id"], row["day"], -1) for row in rows if row["counted"]]
@@ -94,10 +98,18 @@ async def _purge_events(database: Database, before: int) -> int:
     deleted, after = 0, ""
     while ids := await _ids(database, "attempts_with_old_events", before, after):
         async with database.write() as tx:
-            deleted += await tx.run("purge_events", ids=json.dumps(ids))
+            deleted += await _purge_news(tx, ids)
         after = ids[-1]
         await asyncio.sleep(REST_S)
     return deleted
+
+
+async def _purge_news(tx: Tx, ids: Sequence[str]) -> int:
+    """Delete the news of calls, and what was heard in them; returns how much news it was."""
+    listed = json.dumps(ids)
+    await tx.run("purge_verdicts", ids=listed)
+    await tx.run("forget_said", ids=listed)
+    return await tx.run("purge_events", ids=listed)
 
 
 async def _ids(database: Database, query: str, before: int, after: str) -> list[str]:

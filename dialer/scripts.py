@@ -3,7 +3,17 @@
 import json
 from typing import Final
 
-from dialer.model import Agent, AgentKind, AmdMode, AttemptId, OnMachine, Script
+from dialer.model import (
+    BY_SOUND,
+    BY_WORDS,
+    Agent,
+    AgentKind,
+    AmdMode,
+    AttemptId,
+    OnMachine,
+    Script,
+)
+from dialer.plans import modes_from
 from dialer.ports import Database, Row
 from dialer.states import OPEN_ATTEMPT_STATES, AttemptState, CampaignStatus
 
@@ -11,6 +21,9 @@ from dialer.states import OPEN_ATTEMPT_STATES, AttemptState, CampaignStatus
 #: listens to a first phrase (Twilio decides after some 4 s). A call that ended before its verdict
 #: would count as a person reached.
 VERDICT_S: Final = 10
+#: Our own detection gives up on a call it could not tell after this: a transcript begins some
+#: seconds late, and a greeting says what it is only in the middle.
+LISTEN_S: Final = 15
 #: The carrier waits so long for the end of a machine's greeting (Twilio's MachineDetectionTimeout).
 GREETING_S: Final = 30
 
@@ -47,6 +60,8 @@ class Scripts:
             "email": row["email"],
             **json.loads(row["variables"]),
         }
+        acting = AmdMode(row["amd"])
+        modes = {acting, *modes_from(row["amd_shadow"])}
         return Script(
             attempt_id=row["id"],
             agent=Agent(AgentKind(row["kind"]), row["target"], json.loads(row["options"])),
@@ -54,11 +69,16 @@ class Scripts:
             language=row["language"],
             caller_id=row["caller_id"],
             time_limit_s=self._time_limit_s,
-            listen_s=_listen_s(AmdMode(row["amd"]), OnMachine(row["on_machine"])),
+            listen_s=listen_s(acting, OnMachine(row["on_machine"])),
+            by_words=bool(modes & BY_WORDS),
+            by_sound=bool(modes & BY_SOUND),
         )
 
 
-def _listen_s(amd: AmdMode, on_machine: OnMachine) -> int:
+def listen_s(amd: AmdMode, on_machine: OnMachine) -> int:
+    """How long a call is kept after a spoken message, for it to be found out who answered."""
     if amd is AmdMode.OFF:
         return 0
-    return GREETING_S if on_machine is OnMachine.LEAVE_MESSAGE else VERDICT_S
+    if on_machine is OnMachine.LEAVE_MESSAGE:
+        return GREETING_S
+    return VERDICT_S if amd is AmdMode.CARRIER else LISTEN_S

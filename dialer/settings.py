@@ -23,6 +23,7 @@ from dialer.configuration import PREFIX, variable
 from dialer.errors import CredentialsError, UsageError
 from dialer.pre_dial import sources as pre_dial
 from dialer.suggestions import close_matches, did_you_mean
+from dialer.value_words import refusal
 
 #: The origin of a value that no place names.
 DEFAULT: Final = "default"
@@ -80,6 +81,19 @@ class Settings(BaseSettings):
         "rc=2&rp=ct,rt,5xx", description="Twilio's retry rules for callbacks, after the # of URLs."
     )
 
+    transcription_engine: str = Field(
+        "deepgram",
+        pattern="^(google|deepgram)?$",
+        description="What transcribes calls: google or deepgram; empty = the carrier's own choice.",
+    )
+    transcription_model: str = Field(
+        "nova-3",
+        pattern="^[a-z0-9_-]{0,40}$",
+        description="Its speech model, as telephony or nova-3; empty = the carrier's own choice.",
+    )
+    amd_model: str = Field(
+        "", description="Model by which machines are told by their sound; empty = the one shipped."
+    )
     calls_per_second: float = Field(
         1.0, ge=0, le=1000, description="Calls the account may start per second; 0 = no limit."
     )
@@ -352,5 +366,4 @@ def _refused(error: ValidationError, decided: configuration.Decided) -> UsageErr
         return UsageError(f"unknown setting {name!r}{hint}")
     quotable = not is_secret(name) and name not in decided.secrets
     value = f" = {first.get('input')!r}" if quotable else ""
-    words = first["msg"].removeprefix("Value error, ")
-    return UsageError(f"setting {name} ({decided.origins[name]}){value}: {words}")
+    return UsageError(f"setting {name} ({decided.origins[name]}){value}: {refusal(first)}")

@@ -34,6 +34,7 @@ class Ended(NamedTuple):
     outcome: Outcome
     talk_s: int | None
     error_code: int | None
+    message_left: bool = False  # on a machine, and it was spoken to its end
 
 
 class Move(NamedTuple):
@@ -53,6 +54,8 @@ def after_call(ended: Ended, past: Past, plan: CampaignPlan, now: int, spread: f
         return Move(MemberEvent.CANCEL, now, FailReason.CANCELLED)
     if past.skipped:
         return Move(MemberEvent.FAIL, now, FailReason.SKIPPED)
+    if _told_by_machine(ended, plan):
+        return Move(MemberEvent.NO_TALK, now)
     decision = plan.policy.decide(
         _as_seen(ended, past),
         past.attempts,
@@ -107,6 +110,12 @@ def _move(decision: Decision, now: int) -> Move:
     if isinstance(decision, RetryAt):
         return Move(MemberEvent.RETRY, decision.at)
     return Move(MemberEvent.FAIL, now, FailReason(decision.reason.value))
+
+
+def _told_by_machine(ended: Ended, plan: CampaignPlan) -> bool:
+    """Whether a message has been left and nobody has asked for further calls after a machine."""
+    left = ended.outcome is Outcome.MACHINE and ended.message_left
+    return left and Outcome.MACHINE not in plan.policy.overrides
 
 
 def _as_seen(ended: Ended, past: Past) -> Outcome:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dialer.amounts import counted
 from dialer.app import App
 from dialer.errors import DialerError
 from dialer.lazy_log import Log
@@ -141,9 +142,5 @@ async def _status(app: App) -> str:
     except DialerError:
         return "the database cannot be read"
     doing = "draining, " if engine.dispatcher.draining else ""
-    campaigns = _counted(engine.dispatcher.campaigns, "campaign")
-    return f"{doing}{_counted(calls, 'call')}, {campaigns}"
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count} {one if count == 1 else f'{one}s'}"
+    campaigns = counted(engine.dispatcher.campaigns, "campaign")
+    return f"{doing}{counted(calls, 'call')}, {campaigns}"

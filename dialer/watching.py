@@ -254,9 +254,7 @@ async def frame(
     recent = await tx.value("watch_started", campaign_id=plan.id, since_id=_first_id(now - PACE_MS))
     callers, _ = await limits.callers(tx, plan, live, now)
     noted = await tx.rows("campaign_waits", campaign_id=plan.id)
-    newest = await tx.rows(
-        "newest_calls", campaign_id=plan.id, after_id="", among=AMONG, limit=calls
-    )
+    newest = await newest_calls(tx, campaign_id=plan.id, limit=calls)
     return Frame(
         at=now,
         id=plan.id,
@@ -291,12 +289,10 @@ def _hours(plan: CampaignPlan, schedule_body: str | None, now: int) -> HoursNow:
     return seen(plan.hours, json.loads(schedule_body)["zone"], now)
 
 
-async def newest_calls(
-    tx: Tx, *, campaign_id: int = 0, after_id: str = "", limit: int
-) -> Sequence[Row]:
-    """The newest attempts, of one campaign or of all (0), made after one of them; newest first."""
+async def newest_calls(tx: Tx, *, campaign_id: int = 0, limit: int) -> Sequence[Row]:
+    """The newest attempts, of one campaign or of all (0); newest first."""
     return await tx.rows(
-        "newest_calls", campaign_id=campaign_id, after_id=after_id, among=AMONG, limit=limit
+        "newest_calls", campaign_id=campaign_id, after_id="", among=AMONG, limit=limit
     )
 
 

@@ -33,13 +33,17 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands; the last one is never stored, it is seen."""
+    """Where a job stands; the last two are never stored, they are seen."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"  # its worker is gone
+    CONTINUED = "continued"  # it was cut short, and a later job went on with its work
+
+
+_ENDS: Final = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Job:
         self, tx: Tx, now: int, *, state: JobState = JobState.DONE, message: str = ""
     ) -> None:
         """End it, with words for whoever looks at it later."""
-        assert state not in (JobState.RUNNING, JobState.INTERRUPTED), "these are no ends"
+        assert state in _ENDS, "the others are no ends"
         await tx.run("finish_job", job_id=self.id, state=state, message=message, now=now)
 
 
@@ -151,4 +155,7 @@ async def cancel(tx: Tx, job_id: int, now: int) -> Mapping[str, Any]:
 
 
 def _seen(row: Row, now: int) -> Mapping[str, Any]:
-    return dict(row) | {"state": state_of(row, now)}
+    seen = dict(row)
+    state = state_of(row, now)
+    continued = seen.pop("gone_on_with") and state not in (JobState.RUNNING, JobState.DONE)
+    return seen | {"state": JobState.CONTINUED if continued else state}

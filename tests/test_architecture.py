@@ -139,12 +139,18 @@ def test_the_command_line_opens_no_door() -> None:
     assert not behind_doors & {name.partition(".")[0] for name in imported}
 
 
+#: What listening to sound needs besides; whoever judges by words does without.
+SOUND = ROOT / "amd" / "audio"
+FOR_SOUND = {"numpy", "onnxruntime"}
+
+
 def test_the_domain_packages_need_the_standard_library_alone() -> None:
     for package in PACKAGES[1:]:
         for file in sorted((ROOT / package).rglob("*.py")):
             imported = meanings(ast.parse(file.read_text())).values()
             tops = {name.partition(".")[0] for name in imported}
-            assert tops <= sys.stdlib_module_names | {package}, file
+            more = FOR_SOUND if file.is_relative_to(SOUND) else set()
+            assert tops <= sys.stdlib_module_names | {package} | more, file
 
 
 # -- what imports cannot show --------------------------------------------------------------------
@@ -265,7 +271,11 @@ def test_every_task_belongs_to_a_group() -> None:
 
 
 def test_no_statement_is_composed_of_strings() -> None:
-    assert findings(composed_sql, *PRODUCT) == []
+    # Tables and columns have no placeholders: a migration composes names of its own.
+    migrations = [
+        file.relative_to(ROOT).as_posix() for file in ROOT.glob("dialer/store/migrations/**/*.py")
+    ]
+    assert findings(composed_sql, *PRODUCT, excused=tuple(migrations)) == []
 
 
 def test_sql_takes_time_and_chance_as_parameters() -> None:

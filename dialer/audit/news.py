@@ -28,6 +28,11 @@ _WHO: Final = {
     "fax": 2,
 }
 _NOBODY_KNOWS: Final = 3
+#: Our own detection's words, and who answered by them; a kind of machine is one, too.
+_KINDS: Final = frozenset({"voicemail", "ivr", "screening", "unavailable"})
+_VERDICTS: Final = frozenset({"human", "machine", "fax"})
+_GREETING_OVER: Final = frozenset(f"greeting_over_{how}" for how in ("beep", "silence", "cap"))
+_UNKNOWN: Final = "unknown"
 #: What may be said of a call that ended so.
 _OUTCOMES: Final[Mapping[str, frozenset[str]]] = {
     "completed": frozenset({"human", "machine", "fax", "carrier_failed"}),
@@ -52,6 +57,10 @@ class Reading:
     sip_code: int | None
     error_code: int | None
     answered_by: str | None
+    verdict: str | None
+    verdict_seq: int | None
+    machine_kind: str | None
+    message_left_at: int | None
 
 
 def i13_facts_are_what_was_told(evidence: Evidence) -> Iterator[Violation]:
@@ -80,7 +89,8 @@ def read(told: Sequence[News]) -> Reading:
     statuses = {news.status for news in told if news.status}
     status = _first(statuses, (*_FINAL_ORDER, *reversed(_ORDER)))
     last = [news for news in told if news.status == status and status in FINAL_STATUSES]
-    words = {news.answered_by for news in told if news.answered_by}
+    words = {news.answered_by for news in _of_the_carrier(told) if news.answered_by}
+    sequence, word = _judged(told) or (None, None)
     return Reading(
         status=status,
         ringing_at=_of(min, [_seen_at(news) for news in told if news.status == "ringing"]),
@@ -90,7 +100,32 @@ def read(told: Sequence[News]) -> Reading:
         sip_code=_of(min, [news.sip_code for news in last]),
         error_code=_of(min, [news.error_code for news in last]),
         answered_by=min(words, key=_surest, default=None),
+        verdict=None if word is None else _verdict(word),
+        verdict_seq=sequence,
+        machine_kind=word if word in _KINDS else None,
+        message_left_at=_of(min, [news.received_at for news in told if news.source == "left"]),
     )
+
+
+def _of_the_carrier(told: Sequence[News]) -> list[News]:
+    return [news for news in told if news.source not in {"detector", "left"}]
+
+
+def _judged(told: Sequence[News]) -> tuple[int, str] | None:
+    """The last word of our own detection; that nobody could tell takes no other word back."""
+    words = [
+        (news.sequence or 0, news.answered_by)
+        for news in told
+        if news.source == "detector" and news.answered_by is not None
+    ]
+    about_who = [each for each in words if each[1] not in _GREETING_OVER]
+    return max(about_who, key=lambda each: (_verdict(each[1]) != _UNKNOWN, *each), default=None)
+
+
+def _verdict(word: str) -> str:
+    if word in _KINDS:
+        return "machine"
+    return word if word in _VERDICTS else _UNKNOWN
 
 
 def _misread(attempt: Attempt, told: Sequence[News]) -> Iterator[Violation]:

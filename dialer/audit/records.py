@@ -78,6 +78,10 @@ class Attempt:
     closed_at: int | None = None
     window_key: str = ""  # where the callee was taken to be; empty: not recorded
     rule_set_id: int | None = None  # by which it was decided; None: by the rules as delivered
+    verdict: str | None = None  # our own detection's
+    verdict_seq: int | None = None
+    machine_kind: str | None = None
+    message_left_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ class News:
     received_at: int
     folded_at: int | None
     verdict: str | None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

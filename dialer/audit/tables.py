@@ -35,7 +35,8 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
             """
             SELECT id, member_id, campaign_id, number_id, owner, phone, state, day, intent_at,
                    send_at, sid, status, ringing_at, answered_at, ended_at, duration_s, sip_code,
-                   error_code, answered_by, outcome, closed_at, window_key, rule_set_id
+                   error_code, answered_by, outcome, closed_at, window_key, rule_set_id,
+                   verdict, verdict_seq, machine_kind, message_left_at
               FROM attempts
              WHERE (intent_at >= ?1 AND intent_at < ?2) OR closed_at IS NULL
             """,
@@ -55,7 +56,7 @@ STATEMENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
             News,
             """
             SELECT attempt_id, sid, source, status, occurred_at, duration_s, sip_code, error_code,
-                   answered_by, received_at, folded_at, verdict
+                   answered_by, received_at, folded_at, verdict, sequence
               FROM call_events
              WHERE attempt_id IN (SELECT id FROM attempts
                                    WHERE (intent_at >= ?1 AND intent_at < ?2)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from dialer.carriers import twiml
+from dialer.carriers import twilio_stream, twilio_transcripts, twiml
 from dialer.carriers.rfc2822 import parse_date
-from dialer.carriers.twilio_config import TwilioConfig
+from dialer.carriers.twilio_config import TwilioConfig, as_websocket
 from dialer.errors import UsageError
 from dialer.model import (
     AttemptId,
@@ -25,6 +25,7 @@ from dialer.model import (
     InboundCall,
     Script,
 )
+from dialer.ports import Deaf, StreamNews, Words
 
 #: Lower case, as ASGI servers hand headers over.
 SIGNATURE_HEADER: Final = "x-twilio-signature"
@@ -54,11 +55,11 @@ class TwilioCallbacks:
 
     def __init__(self, config: TwilioConfig, *, earlier_urls: Sequence[str] = ()) -> None:
         self._account_sid = config.account_sid
-        self._keypress_url = config.keypress_url
-        self._incoming_keypress_url = config.incoming_keypress_url
+        self._config = config
         self._tokens = [token.encode() for token in config.signing_tokens]
         urls = dict.fromkeys(url.rstrip("/") for url in (config.public_url, *earlier_urls))
         self._bases = [base for url in urls for base in _bases(url)]
+        self._stream_bases = [as_websocket(base) for base in self._bases]
         # Twilio leaves the fragment of an address out of its signature. A compatible server that
         # signs the address just as it was given proves knowledge of the same secret for the same
         # address, so its signature is as good.
@@ -93,6 +94,35 @@ class TwilioCallbacks:
         form = {"CallStatus": CarrierStatus.IN_PROGRESS.value} | _form(body)
         return _event(attempt_id, EventSource.ANSWER, form, received_at)
 
+    def left_event(self, attempt_id: AttemptId, body: bytes, received_at: int) -> CallEvent:
+        """Parse the question what to do after a message; the call goes on while it is asked."""
+        form = {"CallStatus": CarrierStatus.IN_PROGRESS.value} | _form(body)
+        return _event(attempt_id, EventSource.LEFT, form, received_at)
+
+    def words(self, body: bytes) -> Words | Deaf | None:
+        """Parse a callback of a transcription; None for one that tells of something else."""
+        form = _form(body)
+        return twilio_transcripts.read(_sid(form), form)
+
+    def prompt(self, message: object) -> tuple[str, bool] | None:
+        """The words in a message of ConversationRelay's, and whether they are all."""
+        return twilio_transcripts.read_prompt(message)
+
+    def stream_authentic(self, target: str, headers: Mapping[str, str]) -> bool:
+        """True when the carrier signed this handshake: its address as a websocket's, no fields."""
+        signature = headers.get(SIGNATURE_HEADER, "").encode("utf-8", "replace")
+        return self._fits(signature, target, "", self._stream_bases)
+
+    def stream_proven(self, attempt_id: AttemptId, token: str) -> bool:
+        """Whether *token* was given to the stream of this attempt."""
+        given = token.encode("utf-8", "replace")
+        own = [_stream_token(secret, attempt_id).encode() for secret in self._tokens]
+        return any(hmac.compare_digest(each, given) for each in own)
+
+    def stream_news(self, text: str) -> StreamNews | None:
+        """Parse a message on a stream's websocket; None for one that does not concern us."""
+        return twilio_stream.read(text)
+
     def opts_out(self, script: Script, body: bytes) -> bool:
         """Whether the key that was pressed asks for no more calls; no form asks for nothing."""
         try:
@@ -103,7 +133,16 @@ class TwilioCallbacks:
 
     def document(self, script: Script) -> bytes:
         """What the answered call is to do."""
-        return twiml.document(script, self._keypress_url(script.attempt_id))
+        ears = self._ears(script.attempt_id)
+        return twiml.document(script, self._config.keypress_url(script.attempt_id), ears)
+
+    def connect_document(self, script: Script) -> bytes:
+        """What a person hears who takes over from a machine; the call is listened to already."""
+        return twiml.document(script, self._config.keypress_url(script.attempt_id))
+
+    def identify_document(self, script: Script) -> bytes:
+        """What a screening assistant hears."""
+        return twiml.identify_document(script)
 
     def opted_out(self, script: Script) -> bytes:
         """What somebody hears who asked for no more calls."""
@@ -111,20 +150,18 @@ class TwilioCallbacks:
 
     def message_document(self, script: Script) -> bytes:
         """What to leave on a machine whose greeting is over."""
-        return twiml.message_document(script)
+        return twiml.message_document(script, self._config.left_url(script.attempt_id))
 
     def inbound_call(self, body: bytes) -> InboundCall:
         """Parse the news that somebody calls us."""
         form = _form(body)
-        sid = _match(_SID, form.get("CallSid"))
-        if sid is None:
-            raise UsageError("the callback names no call: CallSid is missing")
+        sid = _sid(form)
         to = _match(_E164, form.get("To"))
-        return InboundCall(CallSid(sid), _caller(form.get("From")), to or "one of our numbers")
+        return InboundCall(sid, _caller(form.get("From")), to or "one of our numbers")
 
     def greeting(self, text: str) -> bytes:
         """What somebody hears who calls us; a goodbye when there is nothing to say."""
-        return twiml.greeting(text, self._incoming_keypress_url)
+        return twiml.greeting(text, self._config.incoming_keypress_url)
 
     def greeted_opts_out(self, body: bytes) -> bool:
         """Whether the key that was pressed during the greeting asks for no more calls."""
@@ -143,13 +180,24 @@ class TwilioCallbacks:
 
     def _signed(self, target: str, fields: Sequence[tuple[str, str]], signature: bytes) -> bool:
         signed_fields = "".join(name + value for name, value in sorted(set(fields)))
+        return self._fits(signature, target, signed_fields, self._bases)
+
+    def _fits(self, signature: bytes, target: str, fields: str, bases: Iterable[str]) -> bool:
         return any(
-            hmac.compare_digest(
-                _signature(token, base + target + fragment + signed_fields), signature
-            )
+            hmac.compare_digest(_signature(token, base + target + fragment + fields), signature)
             for token in self._tokens
             for fragment in self._fragments
-            for base in self._bases
+            for base in bases
+        )
+
+    def _ears(self, attempt_id: AttemptId) -> twiml.Ears:
+        config = self._config
+        return twiml.Ears(
+            transcript_url=config.transcript_url(attempt_id),
+            media_url=config.media_url(attempt_id),
+            token=_stream_token(self._tokens[0], attempt_id) if self._tokens else "",
+            engine=config.transcription_engine,
+            model=config.transcription_model,
         )
 
     def _addressed_to_us(self, fields: Iterable[tuple[str, str]]) -> bool:
@@ -195,12 +243,9 @@ def _form(body: bytes) -> dict[str, str]:
 def _event(
     attempt_id: AttemptId, source: EventSource, form: Mapping[str, str], received_at: int
 ) -> CallEvent:
-    sid = _match(_SID, form.get("CallSid"))
-    if sid is None:
-        raise UsageError("the callback names no call: CallSid is missing")
     return CallEvent(
         attempt_id=attempt_id,
-        sid=CallSid(sid),
+        sid=_sid(form),
         source=source,
         received_at=received_at,
         status=_status(form.get("CallStatus")),
@@ -211,6 +256,18 @@ def _event(
         error_code=_number(form.get("ErrorCode")),
         answered_by=_match(_WORD, form.get("AnsweredBy")),
     )
+
+
+def _sid(form: Mapping[str, str]) -> CallSid:
+    sid = _match(_SID, form.get("CallSid"))
+    if sid is None:
+        raise UsageError("the callback names no call: CallSid is missing")
+    return CallSid(sid)
+
+
+def _stream_token(secret: bytes, attempt_id: AttemptId) -> str:
+    """What a stream tells us in its first message: only we and the carrier know it."""
+    return hmac.digest(secret, f"stream {attempt_id}".encode(), "sha256").hex()
 
 
 def _caller(text: str | None) -> str | None:

@@ -16,6 +16,11 @@ TWILIO_API: Final = "https://api.twilio.com"
 WEBHOOK_OVERRIDES: Final = "rc=2&rp=ct,rt,5xx"
 
 
+#: What transcribes calls as they go on (Twilio, "Real-Time Transcriptions").
+TRANSCRIPTION_ENGINE: Final = "deepgram"
+TRANSCRIPTION_MODEL: Final = "nova-3"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwilioConfig:
     """One account and how to reach it; raises :exc:`UsageError` for addresses that cannot work.
@@ -36,6 +41,8 @@ class TwilioConfig:
     max_requests: int = 20
     time_limit_s: int = 600
     webhook_overrides: str = WEBHOOK_OVERRIDES
+    transcription_engine: str = TRANSCRIPTION_ENGINE
+    transcription_model: str = TRANSCRIPTION_MODEL
 
     def __post_init__(self) -> None:
         for setting, url in (
@@ -72,15 +79,27 @@ class TwilioConfig:
 
     def answer_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier asks what an answered call is to hear."""
-        return self._url("answer", attempt_id)
+        return self.topic_url("answer", attempt_id)
 
     def message_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier asks what to leave on a machine."""
-        return self._url("message", attempt_id)
+        return self.topic_url("message", attempt_id)
+
+    def left_url(self, attempt_id: AttemptId) -> str:
+        """Where the carrier asks what to do when a message was spoken to its end."""
+        return self.topic_url("left", attempt_id)
+
+    def transcript_url(self, attempt_id: AttemptId) -> str:
+        """Where the carrier sends what is said; once, for the next words say it again."""
+        return self.topic_url("transcript", attempt_id)
+
+    def media_url(self, attempt_id: AttemptId) -> str:
+        """The websocket to which the carrier sends a call's sound."""
+        return as_websocket(self.topic_url("media", attempt_id))
 
     def keypress_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier reports a key pressed during a message."""
-        return self._url("keypress", attempt_id)
+        return self.topic_url("keypress", attempt_id)
 
     @property
     def incoming_keypress_url(self) -> str:
@@ -89,14 +108,20 @@ class TwilioConfig:
 
     def status_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier reports how the call is going."""
-        return self._url("status", attempt_id) + self.fragment
+        return self.topic_url("status", attempt_id) + self.fragment
 
     def amd_url(self, attempt_id: AttemptId) -> str:
         """Where the carrier reports who picked up."""
-        return self._url("amd", attempt_id) + self.fragment
+        return self.topic_url("amd", attempt_id) + self.fragment
 
-    def _url(self, topic: str, attempt_id: AttemptId) -> str:
+    def topic_url(self, topic: str, attempt_id: AttemptId) -> str:
+        """Where the carrier finds us about *topic* of an attempt."""
         return f"{self.public_url.rstrip('/')}/twilio/{topic}/{attempt_id}"
+
+
+def as_websocket(url: str) -> str:
+    """The same address for a websocket: ``https`` is ``wss``."""
+    return f"ws{url.removeprefix('http')}"
 
 
 def _check_address(setting: str, url: str) -> None:

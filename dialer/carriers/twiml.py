@@ -7,6 +7,7 @@ variables come from lists that strangers wrote.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,6 +23,14 @@ SAY_BYTES: Final = 3000
 #: A document may have 64 kB (Twilio error 11750); an escaped character takes up to five bytes.
 SPOKEN_CHARS: Final = 12_000
 
+#: Where a language that is not named after a country is spoken most.
+_COUNTRIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ar": "SA", "cs": "CZ", "da": "DK", "el": "GR", "en": "US", "he": "IL", "hi": "IN",
+        "ja": "JP", "ko": "KR", "nb": "NO", "sv": "SE", "uk": "UA", "vi": "VN", "zh": "CN",
+    }
+)  # fmt: skip
+
 #: Everything XML 1.0 has no place for (its production 2), and the carriage return, which a
 #: parser would read as a line feed.
 _UNPRINTABLE: Final = re.compile("[^\t\n\x20-\x7e\x80-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,6 +41,18 @@ _SIP: Final = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+")
 
 #: What to leave on a machine; a MESSAGE agent leaves its own text where this is not given.
 VOICEMAIL: Final = "voicemail"
+#: What a screening assistant hears who asks who is calling; variables are filled in.
+IDENTIFY: Final = "identify"
+CALL_FOR_NAME: Final = "Hello, this is a call for {{name}}. Could you put me through, please?"
+CALL_FOR_OWNER: Final = "Hello, I am calling the owner of this number. May I speak to them, please?"
+#: An assistant is told by the first words of its question, and listens once it has asked, which
+#: takes it so much longer, in seconds.
+QUESTION_S: Final = 3
+#: Somebody whose assistant has asked picks up within this, in seconds, or does not: it rings them
+#: for about half a minute.
+PICK_UP_S: Final = 40
+#: What a carrier calls our transcription, and our copy of the sound.
+LISTENER: Final = "amd"
 #: The key by which somebody who hears a MESSAGE asks not to be called again, or ``none``.
 OPT_OUT: Final = "opt_out"
 OPT_OUT_KEY: Final = "9"
@@ -42,7 +63,7 @@ DEFAULT_REPLY: Final = "You will not be called again. Goodbye."
 #: After the message a key may still be pressed for so long, in seconds.
 KEY_WAIT_S: Final = 5
 
-_SPOKEN: Final = frozenset({"voice", "language", VOICEMAIL})
+_SPOKEN: Final = frozenset({"voice", "language", VOICEMAIL, IDENTIFY})
 OPTIONS: Final[Mapping[AgentKind, frozenset[str]]] = MappingProxyType(
     {
         AgentKind.MESSAGE: _SPOKEN | {OPT_OUT, OPT_OUT_REPLY},
@@ -53,6 +74,20 @@ OPTIONS: Final[Mapping[AgentKind, frozenset[str]]] = MappingProxyType(
         AgentKind.TWIML_URL: _SPOKEN,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Where an answered call is listened to: its words, its sound, and how they get there.
+
+    *token* tells that the sound is that of the call; *engine* and *model* are the recogniser's.
+    """
+
+    transcript_url: str
+    media_url: str
+    token: str
+    engine: str
+    model: str
 
 
 def clean(text: str) -> str:
@@ -68,12 +103,15 @@ def fill(template: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda found: variables.get(found[1].strip(), ""), template)
 
 
-def document(script: Script, keypress_url: str) -> bytes:
+def document(script: Script, keypress_url: str, ears: Ears | None = None) -> bytes:
     """What the answered call is to do, ending with a hang-up.
 
-    A key pressed during a spoken message is reported to *keypress_url*.
+    A key pressed during a spoken message is reported to *keypress_url*. With *ears* it is listened
+    to as well, as its script wants it.
     """
     response = VoiceResponse()
+    if ears is not None:
+        _listen(response, script, ears)
     if script.agent.kind is AgentKind.MESSAGE:
         _write_message(response, script, keypress_url)
     else:
@@ -82,12 +120,30 @@ def document(script: Script, keypress_url: str) -> bytes:
     return _bytes(response)
 
 
-def message_document(script: Script) -> bytes:
-    """What to leave on a machine whose greeting is over; a goodbye when there is nothing to say."""
+def message_document(script: Script, left_url: str) -> bytes:
+    """What to leave on a machine whose greeting is over; a goodbye when there is nothing to say.
+
+    The carrier asks *left_url* what to do next once it has spoken the whole of it.
+    """
     agent = script.agent
-    spoken = agent.target if agent.kind is AgentKind.MESSAGE else ""
+    own = agent.target if agent.kind is AgentKind.MESSAGE else ""
+    template = agent.options.get(VOICEMAIL) or own
     response = VoiceResponse()
-    _say(response, script, agent.options.get(VOICEMAIL) or spoken)
+    if _spoken(script, template):
+        _say(response, script, template)
+        response.redirect(left_url, method="POST")
+    else:
+        response.hangup()
+    return _bytes(response)
+
+
+def identify_document(script: Script) -> bytes:
+    """What a screening assistant hears, and the silence in which somebody may pick up."""
+    default = CALL_FOR_NAME if script.variables.get("name", "").strip() else CALL_FOR_OWNER
+    response = VoiceResponse()
+    response.pause(length=QUESTION_S)
+    _say(response, script, script.agent.options.get(IDENTIFY) or default)
+    response.pause(length=PICK_UP_S)
     response.hangup()
     return _bytes(response)
 
@@ -163,6 +219,40 @@ def _check_placeholders(text: str) -> None:
             f"the text has a placeholder that does not end, or is none: {rest!r};"
             " write {{name}}"
         )
+
+
+# -- listening -----------------------------------------------------------------------------------
+
+
+def _listen(response: VoiceResponse, script: Script, ears: Ears) -> None:
+    """Have the callee's words, or sound, sent to us from here on, whatever the document does."""
+    if not (script.by_words or script.by_sound):
+        return
+    start = response.start()
+    if script.by_words:
+        start.transcription(
+            name=LISTENER,
+            status_callback_url=ears.transcript_url,
+            track="inbound_track",
+            partial_results=True,
+            language_code=_spoken_language(script),
+            profanity_filter=False,
+            transcription_engine=ears.engine or None,
+            speech_model=ears.model or None,
+        )
+    if script.by_sound:
+        stream = start.stream(name=LISTENER, url=ears.media_url, track="inbound_track")
+        stream.parameter(name="token", value=ears.token)
+
+
+def _spoken_language(script: Script) -> str | None:
+    """The callee's language before the agent's, as a locale; None: the carrier's default."""
+    language = script.language or script.agent.options.get("language") or ""
+    if _LOCALE.fullmatch(language):
+        return language
+    if not re.fullmatch("[A-Za-z]{2}", language):
+        return None
+    return f"{language.lower()}-{_COUNTRIES.get(language.lower(), language.upper())}"
 
 
 # -- one writer per kind of agent ----------------------------------------------------------------

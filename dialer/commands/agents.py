@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.commands.console import emit, iso, say, table
+from dialer.commands.console import emit, facts_table, iso, say, table
 
 if TYPE_CHECKING:
     from dialer.model import Agent
@@ -131,7 +131,7 @@ def show(name: Name, json_: Json = False) -> None:
         return
     options = " ".join(f"{key}={value}" for key, value in use_cases.shown_options(row).items())
     shown = {**facts, "options": options, "campaigns": ", ".join(users)}
-    table(["what", "value"], [[key.replace("_", " "), value] for key, value in shown.items()])
+    facts_table(shown)
 
 
 @agents.command(epilog="Example: dialer agents edit Reminder --say 'See you at eleven.'")

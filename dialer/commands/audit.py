@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from dialer.commands.console import emit, iso, moment, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.audit.report import Report, Result
@@ -23,10 +24,11 @@ def audit(
         Path | None, typer.Option(help="A carrier simulator's record, in place of Twilio's list.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="From this instant on; else the day before UNTIL.")
+        str | None,
+        typer.Option(help="From then on: ISO 8601, or 2d ago; else the day before UNTIL."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Up to this instant; else as late as can be judged.")
+        str | None, typer.Option(help="Up to then: likewise; else as late as can be judged.")
     ] = None,
     calls_per_second: Annotated[
         float | None, typer.Option(help="What the account allowed; else the setting, if it is set.")
@@ -50,14 +52,14 @@ def audit(
 
     from dialer.audit.check import check
     from dialer.commands import auditing
-    from dialer.commands.parsing import instant
-    from dialer.commands.session import settings_of
+    from dialer.commands.session import past_of, settings_of
     from dialer.errors import UsageError
 
     if truth is not None and (since or until):
         raise UsageError("--truth is judged as a whole; leave --since and --until out")
     settings = settings_of(calls_per_second=calls_per_second)
-    since_at, until_at = instant(since) if since else None, instant(until) if until else None
+    since_at = past_of(since, settings) if since else None
+    until_at = past_of(until, settings) if until else None
     if truth is not None:
         gathered = asyncio.run(auditing.from_truth(settings, truth, final=final))
     else:
@@ -71,7 +73,7 @@ def audit(
     else:
         _show(report, gathered)
     if not report.clean:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _show(report: "Report", gathered: "Gathered") -> None:
@@ -86,6 +88,7 @@ def _show(report: "Report", gathered: "Gathered") -> None:
             ]
             for each in report.results
         ],
+        folds=True,
     )
     for result in report.results:
         for violation in result.violations[:SHOWN]:

@@ -19,6 +19,7 @@ from dialer.commands.console import (
     say_more,
     table,
 )
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.audit_log import Entry, Verdict
@@ -35,7 +36,9 @@ SHOWN: Final = 80
 
 @app.command("list", epilog="Example: dialer audit-log list --action campaign --subject Renewals")
 def list_(
-    since: Annotated[str | None, typer.Option(help="From this time on, ISO 8601.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: ISO 8601, or 2h, 1d ago.")
+    ] = None,
     actor: Annotated[str, typer.Option(help="By whom: ann@desk1, daemon, callee.")] = "",
     action: Annotated[str, typer.Option(help="As in campaign.start, or campaign for all.")] = "",
     subject: Annotated[str, typer.Option(help="The name or phone number it was done to.")] = "",
@@ -43,10 +46,9 @@ def list_(
 ) -> None:
     """What was done, the latest first."""
     from dialer import audit_log
-    from dialer.commands.parsing import instant
-    from dialer.commands.session import reading
+    from dialer.commands.session import past_of, reading, settings_of
 
-    since_at = instant(since) if since else 0
+    since_at = past_of(since, settings_of()) if since else 0
 
     async def use_case(tx: "Tx", _now: int) -> "list[Entry]":
         entries = await audit_log.listed(
@@ -71,6 +73,7 @@ def list_(
             [each.id, moment(each.at), *map(one_line, _who_and_what(each)), _what(each)]
             for each in entries
         ],
+        spare=("by", "subject"),
     )
     say_more(len(entries))
 
@@ -92,7 +95,7 @@ def show(
         emit(_entry_json(entry))
         return
     say("  ".join([moment(entry.at), *map(one_line, _who_and_what(entry))]))
-    table(["field", "before", "after"], _changes(entry))
+    table(["field", "before", "after"], _changes(entry), folds=True)
 
 
 @app.command(epilog="Example: dialer audit-log verify --expect $(cat head.txt)")
@@ -127,7 +130,7 @@ def verify(
     else:
         typer.echo(_words(verdict, wanted))
     if not verdict.whole:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command(epilog="Example: dialer audit-log export audit-log.jsonl")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from dialer.app import carrier_config
 from dialer.audit import carrier_list, postgres, sqlite, truth_file
 from dialer.audit.evidence import Evidence
 from dialer.audit.records import Account, Bounds
@@ -18,6 +17,7 @@ from dialer.audit.windows import calendars_needed
 from dialer.carriers.twilio import TwilioCarrier
 from dialer.carriers.twilio_records import ListedCall
 from dialer.clock import MS, SystemClock
+from dialer.commands.session import carrier_of
 from dialer.errors import UsageError
 from dialer.holiday_calendars import public_holidays
 from dialer.settings import Settings
@@ -87,7 +87,7 @@ async def from_carrier(
     margin_ms = _doubt_ms(settings) + settings.call_time_limit_s * MS
     from_at, to_at = max(1, since_at - margin_ms), until_at + margin_ms
     tables = await _tables(settings, from_at, to_at)
-    async with TwilioCarrier(carrier_config(settings), clock) as carrier:
+    async with carrier_of(settings, clock) as carrier:
         listed = await _listed(carrier, from_at, to_at, tell)
         known = {call.sid for call in listed}
         missing = [each.sid for each in tables.attempts if each.sid and each.sid not in known]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, emit, iso, moment, say
+from dialer.commands.console import emit, iso, moment, say
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.hold import Hold, Pulled
@@ -30,8 +31,8 @@ def pause(
     restored: Annotated[
         str | None,
         typer.Option(
-            help="With --all: the database was restored, and calls since then, ISO 8601, may be"
-            " missing. Pauses every campaign, and wants dialer db reconcile."
+            help="With --all: the database was restored, and calls since then, ISO 8601 or 2h ago,"
+            " may be missing. Pauses every campaign, and wants dialer db reconcile."
         ),
     ] = None,
     json_: Json = False,
@@ -125,8 +126,7 @@ def _hold_restored(
 ) -> None:
     """Hold a database that another tool has put back, before a daemon sees it."""
     from dialer import restored
-    from dialer.commands.parsing import instant
-    from dialer.commands.session import writing
+    from dialer.commands.session import past_of, settings_of, writing
     from dialer.errors import UsageError
 
     if not everything:
@@ -134,7 +134,7 @@ def _hold_restored(
             "--restored is about the whole database",
             next_step=f"dialer pause --all --restored {since}",
         )
-    since_at = instant(since)
+    since_at = past_of(since, settings_of())
 
     async def begun(tx: "Tx", now: int) -> "Begun":
         why = reason or "restored"
@@ -161,7 +161,7 @@ def _tell_hold(pulled: "Pulled", *, in_json: bool, paused: Sequence[str] | None 
             " CALLING; stop it now (process ids follow the machine's name)",
             err=True,
         )
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def _say_pulled(pulled: "Pulled") -> None:

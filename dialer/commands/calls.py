@@ -26,9 +26,14 @@ def list_(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """The most recent calls, newest first."""
+    """The most recent calls, newest first.
+
+    Lists of calls that people look at mask the numbers of who was called, as watch and tail do;
+    --json, calls show and exports have them in full.
+    """
     from dialer import campaigns
     from dialer.commands.session import reading
+    from dialer.masking import mask
     from dialer.ports import Row, Tx
 
     async def use_case(tx: Tx, _now: int) -> Sequence[Row]:
@@ -49,7 +54,7 @@ def list_(
             [
                 moment(row["intent_at"]),
                 row["from_"],
-                row["phone"],
+                mask(row["phone"]),
                 row["contact"],
                 row["campaign"],
                 row["state"],
@@ -58,6 +63,7 @@ def list_(
             ]
             for row in rows
         ],
+        spare=("state", "from", "seconds"),
     )
     say_more(len(rows))
 
@@ -65,6 +71,9 @@ def list_(
 app.command("tail", epilog=calls_tail.EXAMPLES)(calls_tail.tail)
 app.command("export", epilog=exporting.CALLS_EXAMPLE)(exporting.export_calls)
 app.command(epilog="Example: dialer calls show CA0123456789abcdef0123456789abcdef")(calls_one.show)
+app.command(epilog="Example: dialer calls label CA0123456789abcdef0123456789abcdef machine")(
+    calls_one.label
+)
 app.command(epilog="Example: dialer calls hangup CA0123456789abcdef0123456789abcdef")(
     calls_one.hangup
 )

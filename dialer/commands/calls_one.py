@@ -1,11 +1,11 @@
 """`dialer calls show` and `hangup`: one call."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dialer.commands.calls_tail import call_json
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands.console import emit, facts_table, iso, moment, say, table
 
 if TYPE_CHECKING:
     from dialer.ports import Row, Tx
@@ -19,7 +19,7 @@ def show(call: Call, json_: Json = False) -> None:
     from dialer import one_call
     from dialer.commands.session import reading
 
-    row, news = reading(lambda tx, _: one_call.with_news(tx, call))
+    row, news, verdicts = reading(lambda tx, _: one_call.with_news(tx, call))
     facts = call_json(row)
     if json_:
         told = [
@@ -35,9 +35,9 @@ def show(call: Call, json_: Json = False) -> None:
             }
             for each in news
         ]
-        emit({**facts, "news": told})
+        emit({**facts, "news": told, "amd_verdicts": [_verdict_json(each) for each in verdicts]})
         return
-    table(["what", "value"], [[key.replace("_", " "), value] for key, value in facts.items()])
+    facts_table(facts)
     if news:
         typer.echo("")
         table(
@@ -53,7 +53,53 @@ def show(call: Call, json_: Json = False) -> None:
                 for each in news
             ],
         )
-    say(f"why then: dialer explain {row['contact_id']} --attempt {row['id']}")
+    if verdicts:
+        typer.echo("")
+        table(
+            ["after", "who answered", "mode", "sure", "by", "because"],
+            [
+                [
+                    f"{each['at_ms'] / 1000:.1f} s",
+                    each["kind"] or each["verdict"],
+                    each["mode"] if each["acting"] else f"{each['mode']} (shadow)",
+                    f"{each['confidence']:.0%}",
+                    each["detector"],
+                    each["cause"],
+                ]
+                for each in verdicts
+            ],
+        )
+    say(f"why then: dialer explain {row['contact_id']} --call {row['id']}")
+
+
+def _verdict_json(row: "Row") -> dict[str, Any]:
+    """What one mode of detection made of a call."""
+    facts = {name: row[name] for name in ("mode", "verdict", "kind", "confidence", "cause")}
+    more = {name: row[name] for name in ("at_ms", "detector", "model")}
+    return {**facts, "acting": bool(row["acting"]), **more, "decided_at": iso(row["decided_at"])}
+
+
+def label(
+    call: Call,
+    who: Annotated[str, typer.Argument(help="human, machine, fax, or unknown to take it back.")],
+    json_: Json = False,
+) -> None:
+    """Write down who answered a call, as somebody knows who has listened to it.
+
+    It changes nothing about the call; dialer amd report holds verdicts against it, and the same
+    words are not taken for a machine's in the next call to a number where a person said them.
+    """
+    from amd.verdict import Verdict
+    from dialer import one_call
+    from dialer.commands.parsing import choice
+    from dialer.commands.session import writing
+
+    verdict = choice("who", who, Verdict)
+    row = writing(lambda tx, now: one_call.label(tx, call, verdict, now))
+    if json_:
+        emit({name: row[name] for name in ("id", "sid", "outcome", "verdict", "label")})
+        return
+    say(f"call {row['id']}: {row['label']}")
 
 
 def hangup(

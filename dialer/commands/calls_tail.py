@@ -28,7 +28,11 @@ def tail(
     lines: Annotated[int, typer.Option("--lines", min=0, help="How many to begin with.")] = 10,
     json_: Annotated[bool, typer.Option("--json", help="A call each line, as JSON.")] = False,
 ) -> None:
-    """The newest calls, oldest first; with -f those that come, until Ctrl-C."""
+    """The newest calls, oldest first; with -f those that come, until Ctrl-C.
+
+    Numbers of who was called are masked, as in every list of calls that people look at; --json has
+    them in full.
+    """
     from dialer.commands.session import working
 
     async def use_case(desk: "Desk") -> None:
@@ -56,7 +60,7 @@ async def _follow(
 
     async with desk.database.read() as tx:
         campaign_id = (await campaigns.find(tx, campaign))["id"] if campaign else 0
-    pipe, seen = Pipe(), Seen()
+    pipe, seen = Pipe(), CallsTold()
     rows = await newest(max(lines, SEEN) if follow else lines)
     first = seen.news(rows)[max(0, len(rows) - lines) :]
     if not follow:
@@ -77,7 +81,7 @@ async def _follow(
             say(f"error: {error.message}")
 
 
-class Seen:
+class CallsTold:
     """Calls that have been told of, and what was told."""
 
     def __init__(self) -> None:
@@ -98,14 +102,14 @@ class Seen:
 
 def _line(row: "Row", *, in_json: bool) -> str:
     from dialer.commands.console import moment, one_line
-    from dialer.commands.showing import zone_of
+    from dialer.commands.showing import zone_of_times
     from dialer.commands.watch_text import call_line
     from dialer.commands.words import Clock
     from dialer.watching import call_of
 
     if in_json:
         return json.dumps(call_json(row), ensure_ascii=False, default=str)
-    clock = Clock(row["intent_at"], zone_of(None))
+    clock = Clock(row["intent_at"], zone_of_times())
     campaign = one_line(row["campaign"])
     return f"{moment(row['intent_at'])}  {campaign}  {call_line(call_of(row), clock)}"
 
@@ -120,6 +124,9 @@ def call_json(row: "Row") -> dict[str, Any]:
         "to": row["phone"],
         "state": row["state"],
         "outcome": row["outcome"],
+        "machine_kind": row["machine_kind"],
+        "message_left_at": iso(row["message_left_at"]),
+        "label": row["label"],
         "detail": row["detail"],
         "started_at": iso(row["intent_at"]),
         "answered_at": iso(row["answered_at"]),

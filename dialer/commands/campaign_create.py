@@ -60,7 +60,12 @@ def create(
         int | None, typer.Option(help="Seconds a call may ring, 5-120; default 30.")
     ] = None,
     amd: Annotated[
-        str | None, typer.Option(help="Who tells machines: carrier (default) or off.")
+        str | None,
+        typer.Option(help="Who tells machines: text (default), ml, fused, carrier or off."),
+    ] = None,
+    amd_shadow: Annotated[
+        str | None,
+        typer.Option("--amd-shadow", help="Modes that judge as well and never act: ml,carrier."),
     ] = None,
     on_machine: Annotated[
         str | None, typer.Option(help="hang_up (default), leave_message or continue.")
@@ -119,6 +124,7 @@ def create(
         "max_concurrent": max_concurrent,
         "ring_timeout": ring_timeout,
         "amd": amd,
+        "amd_shadow": amd_shadow,
         "on_machine": on_machine,
         "retries": retries,
         "retry_interval": retry_interval,

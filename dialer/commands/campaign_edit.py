@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import asks, confirm_typed, counted, emit, iso, say, table
+from dialer.commands.console import asks, confirm_typed, counted, emit, iso, say, spoken, table
 
 if TYPE_CHECKING:
     from dialer.campaign_edits import Edit
@@ -51,7 +51,7 @@ def show(name: Name, json_: Json = False) -> None:
     if json_:
         emit({**facts, "settings": texts})
         return
-    table(["what", "value"], [[key, value] for key, value in {**facts, **texts}.items()])
+    table(["what", "value"], [[key, spoken(value)] for key, value in {**facts, **texts}.items()])
 
 
 def edit(
@@ -228,7 +228,8 @@ def get(
         typer.echo(texts[wanted])
     else:
         abouts = {key: SETTINGS[key].about if key in SETTINGS else LOOKED_UP[key] for key in texts}
-        table(["setting", "value", "meaning"], [[k, v, abouts[k]] for k, v in texts.items()])
+        rows = [[key, text, abouts[key]] for key, text in texts.items()]
+        table(["setting", "value", "meaning"], rows, folds=True)
 
 
 @settings.command("set", epilog="Example: dialer campaign settings set Renewals call_interval=5s")
@@ -291,6 +292,7 @@ def diff(
     table(
         ["setting", "value", against or "default"],
         [[key, each["value"], each["other"]] for key, each in found.items()],
+        folds=True,
     )
     if not found:
         say("nothing is set otherwise")

@@ -14,7 +14,9 @@ from dialer.commands.campaign_settings import LOOKED_UP, SETTINGS, setting_name
 from dialer.errors import UsageError
 
 #: Names that are left out of a file when they say nothing.
-_OPTIONAL: Final = frozenset({"notes", "labels", "start_at", "retry_rule", "schedule"})
+_OPTIONAL: Final = frozenset(
+    {"notes", "labels", "start_at", "retry_rule", "schedule", "amd_shadow"}
+)
 
 
 def read(path: Path) -> dict[str, str]:

@@ -52,7 +52,7 @@ async def look(desk: "Desk") -> "Standing":
 
 def print_campaigns(stands: "Standing", campaigns: "Sequence[CampaignOverview]") -> None:
     """A table: with glyphs on a terminal, with words alone for programs."""
-    from dialer.commands.showing import plain_glyphs, zone_of
+    from dialer.commands.showing import plain_glyphs, zone_of_times
     from dialer.commands.words import STATUS, Clock
 
     def badge(campaign: "CampaignOverview") -> str:
@@ -60,8 +60,10 @@ def print_campaigns(stands: "Standing", campaigns: "Sequence[CampaignOverview]")
             return campaign.status
         return f"{STATUS[campaign.status].drawn(plain=plain_glyphs())} {campaign.status}"
 
-    clock = Clock(stands.at, zone_of(None))
-    table(COLUMNS, [row(each, stands, clock, badge) for each in campaigns])
+    clock = Clock(stands.at, zone_of_times())
+    *columns, now = COLUMNS
+    rows = [row(each, stands, clock, badge) for each in campaigns]
+    table([*columns, f"{now} ({clock.zone_name()})"], rows, spare=("human", "hours"))
 
 
 def row(

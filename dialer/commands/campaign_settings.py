@@ -81,6 +81,11 @@ def _words(_: str, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
+def _modes(words: str, text: str) -> tuple[AmdMode, ...]:
+    names = () if text.strip().lower() == NONE else _words(words, text)
+    return tuple(dict.fromkeys(choice(words, name, AmdMode) for name in names))
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     "name": Setting(
         "A name no other campaign has.", _one("name", lambda _, text: text), lambda c: c.name
@@ -126,9 +131,14 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         lambda c: span(c.ring_timeout_s),
     ),
     "amd": Setting(
-        "Who tells machines: carrier or off.",
+        "Who tells machines: text, ml, fused, carrier or off.",
         _one("amd", lambda words, text: choice(words, text, AmdMode)),
         lambda c: str(c.amd),
+    ),
+    "amd_shadow": Setting(
+        "Modes that judge the same calls and never act: ml,carrier; none = no others.",
+        _one("amd_shadow", _modes),
+        lambda c: ",".join(c.amd_shadow) or NONE,
     ),
     "on_machine": Setting(
         "hang_up, leave_message or continue.",

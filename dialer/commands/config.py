@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands import presentation
-from dialer.commands.console import emit, one_line, say, table
+from dialer.commands.console import counted, emit, one_line, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.config_faults import Fault
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Settings: look at, change, check them.", no_args_is_help=True)
 
-#: Exit code of a file that cannot be used; see UsageError.
-UNUSABLE = 2
 
 Name = Annotated[str, typer.Argument(help="A setting: port, or DIALER_PORT.")]
 File = Annotated[
@@ -115,8 +114,8 @@ def validate(
         for fault in found:
             typer.echo(told(fault))
     if found:
-        say(f"{len(found)} {'fault' if len(found) == 1 else 'faults'}")
-        raise typer.Exit(UNUSABLE)
+        say(counted(len(found), "fault"))
+        raise typer.Exit(ExitCode.MISUSED)
     say("every setting can be used")
 
 

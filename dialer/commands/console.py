@@ -1,19 +1,21 @@
 """What every command prints, and where: data on stdout, words on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
 
+from dialer.amounts import counted as counted
 from dialer.commands import presentation
 from dialer.commands.presentation import Colour, Output
-from dialer.errors import DialerError, UsageError
+from dialer.errors import DialerError, ExitCode, UsageError
 
-#: Exit code of a command that did part of what it was asked for and says what is missing.
-PARTLY = 7
+#: What :func:`iso` writes, and what is written of it without its milliseconds.
+_ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 
 
 def emit(data: Any) -> None:
@@ -36,16 +38,15 @@ def emit(data: Any) -> None:
     if output is Output.JSON:
         _json(found)
     elif output is Output.JSONL:
-        for row in found:
-            typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+        _lines([json.dumps(row, ensure_ascii=False, default=str) for row in found])
     elif output is Output.CSV:
         sys.stdout.write(rows.as_csv(found))
     elif output is Output.ID:
-        for name in rows.ids(found):
-            typer.echo(name)
+        _lines([*rows.ids(found)])
     elif found:
         names = list(found[0])
-        table(names, [[rows.cell(row.get(name)) for name in names] for row in found])
+        cells = [[rows.cell(row.get(name)) for name in names] for row in found]
+        table(names, cells, spare=names[:0:-1], folds=False)
 
 
 #: Rows of a list that a person sees when they say nothing; ``--limit`` says otherwise.
@@ -85,8 +86,8 @@ def say(words: str) -> None:
         typer.echo(words, err=True)
 
 
-def coloured(stream: Any = None) -> bool:
-    """Whether words on *stream* (stdout) may be coloured: https://no-color.org, and by flag."""
+def coloured() -> bool:
+    """Whether words on stdout may be coloured: https://no-color.org, and by flag."""
     import os
 
     asked = presentation.current().colour
@@ -94,31 +95,54 @@ def coloured(stream: Any = None) -> bool:
         return asked is Colour.ALWAYS
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stdout).isatty()
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
 def _cell(text: str) -> str:
     return text if text.isprintable() else one_line(text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under *columns*: aligned on a terminal, tab-separated when piped."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    spare: Sequence[str] = (),
+    folds: bool | None = None,
+) -> None:
+    """Print rows under *columns*: aligned on a terminal, whole and tab-separated when piped.
+
+    On a terminal a row is a line. Where there is no room for all of it, *spare* columns give way,
+    the first one first, and long texts are cut; in one that *folds*, as a table of two columns
+    does, they go on beneath themselves instead.
+    """
     # A line is a row, whatever somebody is called.
     texts = [[_cell("" if value is None else str(value)) for value in row] for row in rows]
     texts = texts[: presentation.current().limit]
     if not sys.stdout.isatty():
-        for row in texts:
-            typer.echo("\t".join(row))
+        _lines(["\t".join(row) for row in texts])
         return
-    widths = [max(map(len, cells)) for cells in zip(columns, *texts, strict=True)]
-    for row in ([column.upper() for column in columns], *texts):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo(line.rstrip())
+    from shutil import get_terminal_size
+
+    from dialer.commands.fitting import fitted
+
+    folds = len(columns) == 2 if folds is None else folds
+    shown = fitted(columns, texts, get_terminal_size().columns, spare=spare, folds=folds)
+    _lines(shown.lines)
+    if shown.left_out or shown.cut:
+        words = ", ".join([*shown.left_out, *(["the ends of long texts"] if shown.cut else [])])
+        say(f"not shown for want of room: {words}; make the window wider, or add --json")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """As in ``1 day``, ``2 days`` and, with *many* of them, ``1,000 entries``."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+def _lines(lines: Sequence[str]) -> None:
+    """Hand lines over at once: whoever reads the first one and leaves has been given them all."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def facts_table(facts: Mapping[str, object]) -> None:
+    """Print what a JSON answer has told of one thing, a line each, in words."""
+    rows = [[name.replace("_", " "), spoken(each)] for name, each in facts.items()]
+    table(["what", "value"], rows)
 
 
 def one_line(text: str) -> str:
@@ -127,23 +151,22 @@ def one_line(text: str) -> str:
 
 
 def moment(at: int | None) -> str:
-    """A stored time as an operator reads it: to the second, in the zone asked for, which is named;
-    nothing for no time.
+    """A stored time as an operator reads it: to the second, in the zone asked for, else the
+    deployment's, which is named; nothing for no time.
     """
     if at is None:
         return ""
-    return datetime.fromtimestamp(at / 1000, _zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+    from dialer.commands.showing import zone_of_times
+
+    local = datetime.fromtimestamp(at / 1000, zone_of_times()).astimezone(zone_of_times())
+    return local.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def _zone() -> tzinfo | None:
-    name = presentation.current().zone
-    if not name:
-        return UTC
-    if name == presentation.LOCAL:
-        return None  # as datetime has it
-    from dialer.timezones import zone
-
-    return zone(name)
+def spoken(value: object) -> object:
+    """A value of a JSON answer as an operator reads it: times as :func:`moment` tells them."""
+    if not isinstance(value, str) or _ISO.fullmatch(value) is None:
+        return value
+    return moment(int(datetime.fromisoformat(value).timestamp() * 1000))
 
 
 def iso(at: int | None) -> str | None:
@@ -184,7 +207,7 @@ def confirm_typed(
     )
     if typed.strip() != word:
         say(declined)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -194,7 +217,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if not asks():
         raise UsageError(f"{question} Nobody can be asked here; add --yes if you mean it")
     if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def asks() -> bool:

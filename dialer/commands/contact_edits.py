@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, counted, emit, one_line, say, table
+from dialer.commands.console import counted, emit, one_line, say, table
 from dialer.commands.contacts_given import (
     Contacts,
     DryRun,
@@ -15,7 +15,7 @@ from dialer.commands.contacts_given import (
     resolved,
     words,
 )
-from dialer.errors import UsageError
+from dialer.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -143,7 +143,7 @@ def tag(
         if not dry_run and changed:
             say("next:  dialer contacts list")
     if found.unknown:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def _tagged(
@@ -200,7 +200,7 @@ def _say_edited(done: "Edited", *, dry_run: bool) -> None:
         say(f"{done.before['phone']} is known so already; nothing was changed")
         return
     lines = [(name, _shown(done.before[name]), _shown(done.after[name])) for name in done.changed]
-    table(["field", "before", "after"], lines)
+    table(["field", "before", "after"], lines, folds=True)
     if dry_run:
         say("nothing was changed")
         return

@@ -47,5 +47,6 @@ def history(
     table(
         ["at", "what", "of it"],
         [(moment(each.at), each.kind.value, one_line(each.text)) for each in happenings],
+        folds=True,
     )
     say(f"next:  dialer explain {phone}")

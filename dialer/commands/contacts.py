@@ -14,7 +14,7 @@ from dialer.commands import (
     member_edits,
 )
 from dialer.commands.calls import call_json
-from dialer.commands.console import emit, iso, moment, rows_wanted, say, say_more, table
+from dialer.commands.console import emit, iso, moment, rows_wanted, say, say_more, spoken, table
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -112,6 +112,7 @@ def list_(
     table(
         [column.replace("_", " ") for column in columns],
         [[row[column] for column in columns] for row in rows],
+        spare=("reason", "language", "zone", "attempts", "id"),
     )
     say_more(len(rows))
 
@@ -137,7 +138,7 @@ def show(
         return
     facts = _contact_json(dossier.contact)
     told = {**facts, "tags": ", ".join(facts["tags"]), **_variables(dossier.contact)}
-    table(["what", "value"], list(told.items()))
+    table(["what", "value"], [[name, spoken(value)] for name, value in told.items()])
     for row in dossier.memberships:
         why = f" ({row['reason']})" if row["reason"] else ""
         typer.echo(f"in {row['campaign']}: {row['state']}{why}, {row['attempts']} attempts")

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from dialer.commands.console import PARTLY
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
     from dialer.importing.imports import Import
 
 EXAMPLE: Final = "Example: dialer contacts import people.csv -c Renewals --region DE"
-
-_INTERRUPTED: Final = 130
 
 
 def import_(
@@ -117,12 +115,12 @@ def import_(
                 )
                 return await importing.bring_in(desk, order, rejected, static=static)
 
-            run = working(use_case)
+            run = working(use_case, create=campaign is None)  # else there is nobody to join
         if preview:
             importing.show_glimpses(run)
         report = Path(run.report_path) if run.report_path else rejected.path
         importing.show_outcome(run, report, dry_run=dry_run, as_json=json_)
     if run.ending is Ending.STOPPED:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if run.counts.rejected:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)

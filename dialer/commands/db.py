@@ -8,6 +8,7 @@ import typer
 
 from dialer.commands import db_status
 from dialer.commands.console import confirm_typed, emit, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -80,10 +81,11 @@ def check(json_: Json = False) -> None:
                 ["ok" if each.ok else "FAIL", each.promise, each.faults, ", ".join(each.examples)]
                 for each in results
             ],
+            folds=True,
         )
     if failed:
         say(f"{len(failed)} of {len(results)} checks failed")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     say(f"schema {SCHEMA}, {len(results)} checks, nothing found")
 
 
@@ -191,7 +193,7 @@ def restore(
 @app.command(epilog="Example: dialer db reconcile --since 2026-01-31T12:00:00Z")
 def reconcile(
     since: Annotated[
-        str | None, typer.Option(help="Since when calls may be missing, ISO 8601.")
+        str | None, typer.Option(help="Since when calls may be missing: ISO 8601, or 2h, 1d ago.")
     ] = None,
     skip: Annotated[
         bool, typer.Option("--skip", help="Do without: whoever was called may be called again.")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from dialer.commands.console import emit, iso, moment, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.settings import Settings
     from dialer.store.describing import Description
 
 MIB: Final = 1 << 20
-#: Exit code where `dialer db upgrade` has to be run first; see WrongStateError.
-NOT_CURRENT: Final = 5
 
 
 def status(
@@ -45,7 +44,7 @@ def status(
     if not found.current:
         say(f"this release needs schema {found.release}")
         say("next:  dialer db backup, then: dialer db upgrade")
-        raise typer.Exit(NOT_CURRENT)
+        raise typer.Exit(ExitCode.WRONG_STATE)
 
 
 def _rows(settings: "Settings", found: "Description") -> Iterator[tuple[str, str]]:

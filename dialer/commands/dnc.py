@@ -1,13 +1,12 @@
 """`dialer dnc`: the do-not-call list."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dialer.commands import dnc_files
 from dialer.commands.console import (
-    PARTLY,
     confirm_typed,
     counted,
     emit,
@@ -19,11 +18,19 @@ from dialer.commands.console import (
     say_more,
     table,
 )
+from dialer.commands.dnc_entries import (
+    EVERY_CAMPAIGN,
+    entry_json,
+    names,
+    scope_of,
+    show,
+    subject,
+    where,
+)
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
-    from dialer.commands.session import Desk
     from dialer.do_not_call import Added
-    from dialer.do_not_call_files import EntryCounts
     from dialer.model import CampaignId
     from dialer.ports import Row, Tx
 
@@ -34,8 +41,6 @@ Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Campaign
 Note = Annotated[str, typer.Option(help="Why, and on whose word; kept in the history.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-EVERY_CAMPAIGN = "every campaign"
 
 
 @app.command(epilog="Example: dialer dnc add +12025550123 --note 'asked by letter'")
@@ -59,7 +64,7 @@ def add(
 
     async def use_case(tx: Tx, now: int) -> tuple["Added", str | None]:
         await erased.refuse(tx, numbers)
-        scope, name = await _scope(tx, campaign)
+        scope, name = await scope_of(tx, campaign)
         return await do_not_call.add(tx, numbers, now, scope=scope, note=note.strip()), name
 
     done, name = writing(use_case)
@@ -74,11 +79,13 @@ def add(
             }
         )
         return
-    where = repr(name) if name else EVERY_CAMPAIGN
+    everywhere = repr(name) if name else EVERY_CAMPAIGN
     if done.added:
-        say(f"{_subject(numbers, done.added)} on the do-not-call list now, for {where}")
+        say(f"{subject(numbers, done.added)} on the do-not-call list now, for {everywhere}")
     if done.present:
-        say(f"{_subject(numbers, done.present)} listed for {where} already; nothing was changed")
+        say(
+            f"{subject(numbers, done.present)} listed for {everywhere} already; nothing was changed"
+        )
     if done.members_failed:
         say(f"{counted(done.members_failed, 'waiting member')} will get no call because of it")
     say(f"next:  dialer dnc check {numbers[0]}")
@@ -113,7 +120,7 @@ def remove(
     number = _number(phone)
 
     async def look(tx: "Tx", _now: int) -> tuple["CampaignId", Sequence["Row"]]:
-        scope, name = await _scope(tx, campaign)
+        scope, name = await scope_of(tx, campaign)
         entries = await do_not_call.entries_of(tx, number)
         going = [row for row in entries if everywhere or (row["campaign_id"] or 0) == scope]
         _check_listed(number, name, entries, going)
@@ -121,7 +128,7 @@ def remove(
 
     scope, going = reading(look)
     asked = any(row["source"] == Source.CALLEE for row in going)
-    question = f"Take {number} off the do-not-call list of {_names(going)}?"
+    question = f"Take {number} off the do-not-call list of {names(going)}?"
     _confirm(f"The callee asked for it. {question}" if asked else question, number, yes=yes)
 
     async def use_case(tx: "Tx", now: int) -> tuple[int, Sequence["Row"]]:
@@ -132,11 +139,11 @@ def remove(
 
     removed, left = writing(use_case)
     if json_:
-        emit({"phone": number, "removed": removed, "entries": [_entry_json(row) for row in left]})
+        emit({"phone": number, "removed": removed, "entries": [entry_json(row) for row in left]})
         return
     say(f"{number} is off the list: {counted(removed, 'entry', 'entries')} removed")
     if left:
-        say(f"it is still listed for {_names(left)}")
+        say(f"it is still listed for {names(left)}")
         say(f"next:  dialer dnc remove {number} --everywhere")
 
 
@@ -190,18 +197,18 @@ def list_(
     from dialer.commands.session import reading
 
     async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
-        scope, _ = await _scope(tx, campaign)
+        scope, _ = await scope_of(tx, campaign)
         return await do_not_call.search(
             tx, search.strip(), scope=scope, limit=rows_wanted(as_json=json_)
         )
 
     rows = reading(use_case)
     if json_:
-        emit([_entry_json(row) for row in rows])
+        emit([entry_json(row) for row in rows])
         return
     if not rows:
         say("no such entry" if search or campaign else "nobody is on the do-not-call list")
-    _show_entries(rows)
+    show(rows)
     say_more(len(rows))
 
 
@@ -219,7 +226,7 @@ def check(phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
     erased = erased_phones(settings_of())
 
     async def use_case(tx: "Tx", _now: int) -> tuple[Sequence["Row"], int | None]:
-        scope, name = await _scope(tx, campaign)
+        scope, name = await scope_of(tx, campaign)
         erased_at = await erased.at(tx, number)
         if name is None:
             return await do_not_call.entries_of(tx, number), erased_at
@@ -227,7 +234,7 @@ def check(phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
 
     entries, erased_at = reading(use_case)
     if json_:
-        facts = [_entry_json(row) for row in entries]
+        facts = [entry_json(row) for row in entries]
         emit(
             {
                 "phone": number,
@@ -237,12 +244,12 @@ def check(phone: Phone, campaign: Campaign = None, json_: Json = False) -> None:
             }
         )
     else:
-        _show_entries(entries)
+        show(entries)
         say(f"{number} is {'' if entries else 'not '}on the do-not-call list")
         if erased_at is not None:
             say(f"{number} was erased on {moment(erased_at)}: it is not called any more")
     if entries or erased_at is not None:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command(epilog="Example: dialer dnc history +12025550123 --json")
@@ -275,93 +282,9 @@ def history(phone: Phone, json_: Json = False) -> None:
         return
     table(
         ["at", "event", "campaign", "detail"],
-        [[moment(row["at"]), row["event"], _where(row), one_line(row["detail"])] for row in rows],
+        [[moment(row["at"]), row["event"], where(row), one_line(row["detail"])] for row in rows],
+        folds=True,
     )
-
-
-@app.command("import", epilog="Example: dialer dnc import stop.csv --map phone=Rufnummer")
-def import_(
-    file: Annotated[Path, typer.Argument(help="A CSV file; - reads standard input.")],
-    campaign: Annotated[
-        str | None, typer.Option("--campaign", "-c", help="Of rows that name none; else every one.")
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", "-m", help="phone, campaign or note=COLUMN; repeat for more."),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go; else FILE.rejected.csv.")
-    ] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Country of numbers without one; else DIALER_DEFAULT_REGION.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="How the file is written, if it is read wrongly: cp1250.")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Put everybody in a file on the list.
-
-    Columns are phone and, if the file has them, campaign (its name; empty: every campaign) and
-    note. Who is listed already stays so: a file may be imported again at any time. Exit 7 when
-    rows were rejected; the others are in.
-    """
-    from dialer.commands import importing
-    from dialer.commands.session import settings_of, working
-    from dialer.do_not_call_files import EntriesOrder, columns_of
-    from dialer.lists.columns import Field
-    from dialer.lists.csvio import open_table
-    from dialer.lists.rejected_rows import RejectedRows, rejected_path
-    from dialer.phones import check_region
-
-    in_region = check_region(region or settings_of().default_region)
-    path = report or rejected_path(file)
-    importing.check_apart(file, path)
-    with open_table(file, encoding=encoding) as rows:
-        columns = columns_of(rows.header, map_ or [])
-        importing.say_how_read(rows, columns, in_region, others="left out")
-        with_campaigns = Field.CAMPAIGN in columns.fields
-        with RejectedRows(path, rows.header, rows.delimiter, hints=with_campaigns) as rejected:
-
-            async def use_case(desk: "Desk") -> "EntryCounts":
-                async with desk.database.read() as tx:
-                    scope, name = await _scope(tx, campaign)
-                where = repr(name) if name else EVERY_CAMPAIGN
-                say(f"  rows {'that name no campaign ' if with_campaigns else ''}hold in {where}")
-                order = EntriesOrder(rows, columns, in_region, scope)
-                return await importing.list_in(desk, order, rejected)
-
-            counts = working(use_case)
-        importing.show_entries(counts, rejected.path, as_json=json_)
-    if counts.rejected:
-        raise typer.Exit(PARTLY)
-
-
-@app.command(epilog="Example: dialer dnc export stop.csv")
-def export(
-    file: Annotated[Path, typer.Argument(help="The file to write; - is standard output.")] = Path(
-        "-"
-    ),
-    raw: Annotated[
-        bool, typer.Option("--raw", help="For programs: numbers without a leading apostrophe.")
-    ] = False,
-) -> None:
-    """Write the whole list as CSV, the oldest entry first; dialer dnc import reads it back.
-
-    An apostrophe keeps spreadsheets from taking a number for a formula.
-    """
-    from dialer import do_not_call
-    from dialer.commands.session import reading
-    from dialer.do_not_call_files import write_entries
-    from dialer.lists.csvout import STDOUT, written
-
-    async def use_case(tx: "Tx", _now: int) -> Sequence["Row"]:
-        return await do_not_call.everything(tx)
-
-    rows = reading(use_case)
-    with written(file, raw=raw) as sheet:
-        count = write_entries(rows, sheet, shown=iso, raw=raw)
-    say(f"{counted(count, 'entry', 'entries')}" + (f" in {file}" if file != STDOUT else ""))
 
 
 def _number(phone: str) -> str:
@@ -369,17 +292,6 @@ def _number(phone: str) -> str:
     from dialer.phones import e164
 
     return e164(phone, settings_of().default_region)
-
-
-async def _scope(tx: "Tx", campaign: str | None) -> tuple["CampaignId", str | None]:
-    """The scope of entries for a campaign, and its name; without one that of every campaign."""
-    from dialer import campaigns, do_not_call
-    from dialer.model import CampaignId
-
-    if campaign is None:
-        return do_not_call.EVERYWHERE, None
-    row = await campaigns.find(tx, campaign)
-    return CampaignId(row["id"]), row["name"]
 
 
 def _check_listed(
@@ -394,7 +306,7 @@ def _check_listed(
     if not going:
         asked = repr(campaign) if campaign else EVERY_CAMPAIGN
         raise NotFoundError(
-            f"{number} has no entry for {asked}, only for {_names(entries)}",
+            f"{number} has no entry for {asked}, only for {names(entries)}",
             next_step=f"dialer dnc remove {number} --everywhere",
         )
 
@@ -404,40 +316,7 @@ def _confirm(question: str, word: str, *, yes: bool) -> None:
     confirm_typed(question, word, yes=yes, declined="nothing was removed")
 
 
-def _show_entries(rows: Sequence["Row"]) -> None:
-    if not rows:
-        return
-    table(
-        ["phone", "campaign", "since", "by", "note"],
-        [
-            [row["phone"], _where(row), moment(row["created_at"]), row["source"],
-             one_line(row["note"])]
-            for row in rows
-        ],
-    )  # fmt: skip
-
-
-def _entry_json(row: "Row") -> dict[str, Any]:
-    return {
-        "phone": row["phone"],
-        "campaign": row["campaign"],
-        "source": row["source"],
-        "note": row["note"],
-        "created_at": iso(row["created_at"]),
-    }
-
-
-def _where(row: "Row") -> str:
-    return str(row["campaign"] or EVERY_CAMPAIGN)
-
-
-def _names(rows: Sequence["Row"]) -> str:
-    return " and ".join(
-        repr(row["campaign"]) if row["campaign"] else EVERY_CAMPAIGN for row in rows
-    )
-
-
-def _subject(numbers: Sequence[str], count: int) -> str:
-    """The one number that was given, or so many of those that were, and what they do: be."""
-    named = numbers[0] if len(numbers) == 1 else counted(count, "number")
-    return f"{named} {'is' if count == 1 else 'are'}"
+app.command("import", epilog="Example: dialer dnc import stop.csv --map phone=Rufnummer")(
+    dnc_files.import_
+)
+app.command(epilog="Example: dialer dnc export stop.csv")(dnc_files.export)

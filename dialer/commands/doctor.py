@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from dialer.commands import presentation
-from dialer.commands.console import PARTLY, coloured, counted, emit, one_line, say, table
+from dialer.commands.console import coloured, counted, emit, one_line, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.doctor.findings import Finding
@@ -38,9 +39,9 @@ def doctor(
     else:
         show(found)
     if worst(found) is Level.FAIL:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     if strict and worst(found) is Level.WARN:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def findings(checks: Sequence[str] = (), *, offline: bool) -> "list[Finding]":

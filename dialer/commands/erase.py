@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm_typed, emit, iso, moment, say, table
+from dialer.commands.console import confirm_typed, emit, iso, moment, say, table
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     import re
@@ -69,7 +70,7 @@ def erase(
     done = working(use_case, create=False)
     _show_done(number, done, as_json=json_)
     if not done.complete:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def _key(settings: "Settings", secret: str, file: str, *, known: bool) -> "PhoneKey":

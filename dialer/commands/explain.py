@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands.console import emit, iso, moment, say, spoken, table
 
 if TYPE_CHECKING:
     from dialer.explaining import Check, Explainer, Explanation
     from dialer.ports import Row
 
+#: What an empty answer means.
+_NOTHING = {"local time": "unknown", "rules": "none in force"}
 EXAMPLES = "Examples: dialer explain +12025550123 · dialer explain 17 --at 2026-03-02T09:00:00Z"
 
 
@@ -122,7 +124,7 @@ def _show(answer: _Answer, *, past: bool) -> None:
         else:
             say("")
             say(f"{each.campaign}: {verdict}")
-            table(["", "check", "answer"], rows)
+            table(["", "check", "answer"], rows, folds=True)
         for check in each.checks:
             if check.cure:
                 say(f"to change it ({check.question}):  {check.cure}")
@@ -168,7 +170,9 @@ def _made(explanation: "Explanation") -> str:
 def _words(check: "Check") -> str:
     """What was asked and answered, in one line."""
     told = ", ".join(
-        f"{name} {_value(value)}" for name, value in check.inputs.items() if value is not None
+        f"{name} {_value(value) or _NOTHING.get(name, 'none')}"
+        for name, value in check.inputs.items()
+        if value is not None
     )
     if check.passed:
         return told
@@ -180,10 +184,10 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {each}" for name, each in value.items()) or "unknown"
+        return ", ".join(f"{name} {each}" for name, each in value.items())
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
-    return str(value)
+    return str(spoken(value))
 
 
 # -- as programs read it --------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 """`dialer contacts export` and `dialer calls export`: lists as files."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,13 +10,8 @@ from dialer.commands.console import counted, emit, say
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
-    from dialer.exporting.exports import Exported, ExportOrder, Progress
+    from dialer.exporting.exports import Exported, ExportOrder
     from dialer.exporting.writers import Format
-    from dialer.ports import Clock
-
-#: Where nobody watches a bar, a line says this often how far it is.
-LINE_EVERY_S: Final = 5
-_MS: Final = 1000
 
 CONTACTS_EXAMPLE: Final = "Example: dialer contacts export people.xlsx -c Renewals --state retry"
 CALLS_EXAMPLE: Final = (
@@ -90,7 +83,7 @@ def export_calls(
     file: File = Path("-"),
     campaign: Campaign = None,
     since: Annotated[
-        str | None, typer.Option(help="Attempts from then on, as in 2026-03-01T00:00Z.")
+        str | None, typer.Option(help="Attempts from then on: 2026-03-01T00:00Z, or 2h, 1d ago.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="And before then.")] = None,
     form: Form = None,
@@ -99,16 +92,17 @@ def export_calls(
     json_: Json = False,
 ) -> None:
     """Write every attempt to a file, oldest first, with all that is known of it."""
-    from dialer.commands.parsing import instant
+    from dialer.commands.session import past_of, settings_of
     from dialer.exporting.exports import ExportOrder, What
 
+    settings = settings_of()
     order = ExportOrder(
         What.CALLS,
         file,
         _format(file, form),
         campaign,
-        since_at=None if since is None else instant(since),
-        until_at=None if until is None else instant(until),
+        since_at=None if since is None else past_of(since, settings),
+        until_at=None if until is None else past_of(until, settings),
         columns=_names(columns),
         raw=raw,
     )
@@ -118,6 +112,7 @@ def export_calls(
 def _carry_out(order: "ExportOrder", noun: str, *, as_json: bool) -> None:
     import asyncio
 
+    from dialer.commands import progress
     from dialer.commands.session import working
     from dialer.errors import UsageError
     from dialer.exporting.exports import Export
@@ -126,11 +121,14 @@ def _carry_out(order: "ExportOrder", noun: str, *, as_json: bool) -> None:
     if as_json and order.path == STDOUT:
         raise UsageError("--json tells of a file; to have the data as JSON: --format json")
 
+    def by_lines(done: int, of: int, words: str) -> None:  # noqa: ARG001  as Tell has them
+        say(f"{done:,} of {counted(of, noun)}")
+
     async def use_case(desk: "Desk") -> "Exported":
         run = Export(desk.database, desk.clock, order)
         try:
-            with _told(desk.clock, noun) as progress:
-                return await run.run(progress)
+            with progress.shown(otherwise=progress.now_and_then(by_lines, desk.clock)) as tell:
+                return await run.run(lambda far: tell(far.rows, far.total, counted(far.rows, noun)))
         except asyncio.CancelledError:
             if not run.whole and order.path != STDOUT:
                 say(f"stopped: {order.path} is as it was")
@@ -166,50 +164,3 @@ def _names(columns: str | None) -> Sequence[str]:
     return (
         [] if columns is None else [name for part in columns.split(",") if (name := part.strip())]
     )
-
-
-@contextmanager
-def _told(clock: "Clock", noun: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on a terminal; elsewhere a line now and then."""
-    if sys.stderr.isatty():
-        with _bar(noun) as tell:
-            yield tell
-        return
-    said_at = clock.now()
-
-    def tell_by_lines(progress: "Progress") -> None:
-        nonlocal said_at
-        if clock.now() - said_at >= LINE_EVERY_S * _MS:
-            said_at = clock.now()
-            say(f"{progress.rows:,} of {counted(progress.total, noun)}")
-
-    yield tell_by_lines
-
-
-@contextmanager
-def _bar(noun: str) -> Iterator[Callable[["Progress"], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    bar = Bar(
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("")
-
-        def tell(progress: "Progress") -> None:
-            words = counted(progress.rows, noun)
-            bar.update(task, total=progress.total, completed=progress.rows, description=words)
-
-        yield tell

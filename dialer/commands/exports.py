@@ -22,7 +22,10 @@ from dialer.commands.console import (
 app = typer.Typer(help="Files that lists were exported to.", no_args_is_help=True)
 
 ExportNumber = Annotated[
-    int, typer.Argument(metavar="EXPORT", help="An export's id; see dialer exports list.")
+    int,
+    typer.Argument(
+        metavar="EXPORT", min=1, max=2**62, help="An export's id; see dialer exports list."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -37,9 +40,9 @@ def list_(
 ) -> None:
     """What was exported, newest first: by whom, how much, and where to."""
     from dialer.commands.session import reading
-    from dialer.exporting import exports
+    from dialer.exporting import history
 
-    found = reading(lambda tx, now: exports.listed(tx, now, limit=rows_wanted(as_json=json_)))
+    found = reading(lambda tx, now: history.listed(tx, now, limit=rows_wanted(as_json=json_)))
     if json_:
         emit([_json(export) for export in found])
         return
@@ -62,6 +65,7 @@ def list_(
             ]
             for export in found
         ],
+        spare=("actor", "campaign", "state", "rows"),
     )
     say_more(len(found))
 
@@ -70,9 +74,9 @@ def list_(
 def show(export_id: ExportNumber, json_: Json = False) -> None:
     """One export: what it was asked for, and what became of it."""
     from dialer.commands.session import reading
-    from dialer.exporting import exports
+    from dialer.exporting import history
 
-    export = reading(lambda tx, now: exports.found(tx, export_id, now))
+    export = reading(lambda tx, now: history.found(tx, export_id, now))
     if json_:
         emit(_json(export))
         return
@@ -101,15 +105,15 @@ def get(
 ) -> None:
     """Where the file of an export lies, or one more copy of it; exit 3 when it is gone."""
     from dialer.commands.session import reading, writing
-    from dialer.exporting import exports
+    from dialer.exporting import history
 
-    export = reading(lambda tx, now: exports.found(tx, export_id, now))
-    path = exports.file_of(export)
+    export = reading(lambda tx, now: history.found(tx, export_id, now))
+    path = history.file_of(export)
     if path.stat().st_size != export["bytes"]:
         say(f"it is not as it was written, with {counted(export['bytes'], 'byte')}: {path}")
     if target is not None:
-        path, size = exports.copied(export, target)
-        writing(lambda tx, now: exports.record_copy(tx, export, path, size, now))
+        path, size = history.copied(export, target)
+        writing(lambda tx, now: history.record_copy(tx, export, path, size, now))
     if json_:
         emit({"id": export["id"], "path": str(path.absolute()), "bytes": path.stat().st_size})
     else:

@@ -1,18 +1,19 @@
 """`dialer forecast`: when a campaign will be over, and what it will have come to by then."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from dialer.commands import progress
 from dialer.commands.console import emit
 
 if TYPE_CHECKING:
     from dialer.forecast.changes import Changes
     from dialer.forecast.snapshot import Snapshot
     from dialer.settings import Settings
+
+#: The bar of runs is drawn in so many parts.
+_WHOLE: Final = 1000
 
 
 def forecast(
@@ -73,8 +74,10 @@ def forecast(
         forecaster = Forecaster(
             snapshot, options, default_zone=settings.default_zone, script=empty_script()
         )
-        with _progress() as tell:
-            answer = forecaster.run(setups, crew, tell)
+        with progress.shown() as tell:
+            answer = forecaster.run(
+                setups, crew, lambda share: tell(round(share * _WHOLE), _WHOLE, "running ahead")
+            )
     if json_:
         from dialer.commands.forecast_json import as_json
 
@@ -108,26 +111,3 @@ def _snapshot(settings: "Settings", name: str, changes: "Changes") -> "Snapshot"
     return asyncio.run(
         view(settings.database, system_rng(), use_case, busy_timeout_s=settings.busy_timeout_s)
     )
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[float], None]]:
-    """A bar on stderr when somebody may be looking."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("running ahead", total=1.0)
-        yield lambda share: bar.update(task, completed=share)

@@ -10,10 +10,10 @@ import typer
 from dialer.commands.console import say, table
 from dialer.commands.forecast_json import clock_time
 from dialer.commands.forecast_plot import plot
+from dialer.commands.showing import zone_of_times
 from dialer.forecast.assumptions import assumptions
 from dialer.forecast.forecasting import Forecast, Variant
 from dialer.forecast.summary import Band, Summary, certainty
-from dialer.timezones import zone
 
 MS: Final = 1000
 #: So many numbers are listed; JSON has them all.
@@ -30,10 +30,10 @@ _LIMITS: Final = {
 def show(forecast: Forecast) -> None:
     """Print *forecast*: data on stdout, words on stderr."""
     people = len(forecast.snapshot.members)
-    start = _moment(forecast.snapshot.at, forecast)
+    start = _moment(forecast.snapshot.at)
     say(
         f"{forecast.snapshot.name}: {people:,} contacts to call, from {start} on;"
-        f" times are those of {forecast.zone}"
+        f" times are those of {zone_of_times() or 'this machine'}"
     )
     _aligned(
         ["", "finish", _band_name(forecast.runs), "calls", "reached", "never reached"],
@@ -74,7 +74,7 @@ def _row(forecast: Forecast, variant: Variant) -> list[str]:
 
 
 def _finish(at: float | None, forecast: Forecast) -> str:
-    return f"not within {forecast.options.days} days" if at is None else _moment(at, forecast)
+    return f"not within {forecast.options.days} days" if at is None else _moment(at)
 
 
 def _between(band: Band, forecast: Forecast) -> str:
@@ -86,9 +86,9 @@ def _between(band: Band, forecast: Forecast) -> str:
     return f"{low} to {clock if low.startswith(day) else high}"
 
 
-def _moment(at: float, forecast: Forecast) -> str:
+def _moment(at: float) -> str:
     """A time without its year: no forecast looks further ahead than one."""
-    return datetime.fromtimestamp(at / MS, zone(forecast.zone)).strftime("%a %d %b %H:%M")
+    return datetime.fromtimestamp(at / MS, zone_of_times()).strftime("%a %d %b %H:%M")
 
 
 def _count(band: Band) -> str:

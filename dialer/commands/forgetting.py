@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm, counted, emit, say
+from dialer.commands.console import confirm, counted, emit, say
 from dialer.commands.contacts_given import resolved
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.people.names import Named
@@ -57,4 +58,4 @@ def forget(
         say(f"{people} forgotten, with {counted(members, 'membership')}")
         say("next:  dialer contacts list")
     if found.unknown:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)

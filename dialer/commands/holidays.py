@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm, counted, emit, iso, say, table
+from dialer.commands.console import confirm, counted, emit, iso, say, table
 from dialer.commands.holidays_view import (
     calendar_json,
     changed_json,
@@ -17,6 +17,7 @@ from dialer.commands.holidays_view import (
     show_month,
     texts,
 )
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from datetime import date
@@ -55,6 +56,7 @@ def list_(json_: Json = False) -> None:
             [each.name, len(each.days), each.first, each.last, ", ".join(users.get(each.name, ()))]
             for each in own
         ],
+        spare=("schedules", "last"),
     )
     today = (iso(now) or "")[:10]
     for each in own:
@@ -280,7 +282,7 @@ def import_(
             emit({"made": False, "added": 0, "renamed": 0, "rejected": rejected})
         say_rejected(bad_rows)
         say(f"{source} has no row that says a day; nothing was changed")
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
     async def use_case(tx: "Tx", now: int) -> tuple[bool, "Changed"]:
         return await calendars.bring_in(tx, into, days, now)
@@ -294,7 +296,7 @@ def import_(
         say_added(changed)
     say_rejected(bad_rows)
     if bad_rows:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 @app.command(epilog="Example: dialer holidays search louisiana")

@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from dialer import campaigns
-from dialer.commands.console import confirm, counted, emit, one_line, say, table
+from dialer.commands import progress
+from dialer.commands.console import confirm, counted, emit, iso, moment, one_line, say, table
 from dialer.commands.session import Desk, erased_phones
 from dialer.do_not_call_files import EntriesImport, EntriesOrder, EntryCounts
 from dialer.errors import UsageError
@@ -27,8 +27,6 @@ from dialer.phones import PhoneError, e164
 from dialer.ports import Clock, Row
 from dialer.states import CampaignStatus
 
-#: How often a line tells how far it is where no bar can be drawn, in seconds.
-EVERY_S: Final = 5
 #: A rejected value is shown up to this length.
 _SHOWN: Final = 40
 #: What a reason of a rejected row means, in words.
@@ -78,7 +76,7 @@ async def bring_in(
 ) -> Import:
     """Bring people in, and tell how far it is; Ctrl-C ends it after the portion it is at."""
     run = Import(desk.database, desk.clock, order, rejected, erased_phones(desk.settings))
-    with _progress(order.table, desk.clock, static=static) as told, _stoppable() as stop:
+    with _progress(order.table.size, desk.clock, static=static) as told, _stoppable() as stop:
         await run.run(lambda counts: told(counts, run.bytes_done), stop)
     return run
 
@@ -87,7 +85,7 @@ async def list_in(desk: Desk, order: EntriesOrder, rejected: RejectedRows) -> En
     """Put callees on the do-not-call list, as :func:`bring_in` brings people in."""
     run = EntriesImport(desk.database, desk.clock, order, rejected, erased_phones(desk.settings))
     try:
-        with _progress(order.table, desk.clock) as told:
+        with _progress(order.table.size, desk.clock) as told:
             await run.run(lambda counts: told(counts, order.table.position.offset))
     except asyncio.CancelledError:
         say(
@@ -138,7 +136,12 @@ def say_how_read(rows: Table, columns: Columns, region: str, *, others: str = "v
 def show_outcome(run: Import, rejects: Path | None, *, dry_run: bool, as_json: bool) -> None:
     """Print what has become of people's rows, and on stderr why some were rejected."""
     counts = run.counts
-    facts = {"import_id": counts.import_id, "dry_run": dry_run, "ending": run.ending}
+    facts = {
+        "import_id": counts.import_id,
+        "dry_run": dry_run,
+        "ending": run.ending,
+        "finished_before": iso(run.finished_at),
+    }
     lines = [
         ("added", counts.added),
         ("updated", counts.updated),
@@ -148,7 +151,13 @@ def show_outcome(run: Import, rejects: Path | None, *, dry_run: bool, as_json: b
         ("already members", run.already_members),
         ("in other campaigns", counts.elsewhere),
     ]
+    if run.ending is Ending.REPEATED:
+        when = f" at {moment(run.finished_at)}" if run.finished_at else ""
+        say(f"this list was in before: import {counts.import_id} was finished{when}")
+        say("nothing was done now; what came of it then:")
     _show(counts, facts, lines, rejects, as_json=as_json)
+    if run.ending is Ending.DONE:
+        _say_if_empty(counts)
     if run.gone_on_after:
         say(f"went on after the {run.gone_on_after:,} rows that were in already")
     _say_rejected(counts, counts.examples, rejects)
@@ -171,6 +180,7 @@ def show_entries(counts: EntryCounts, rejects: Path | None, *, as_json: bool) ->
         ("members failed", counts.members_failed),
     ]
     _show(counts, {}, lines, rejects, as_json=as_json)
+    _say_if_empty(counts)
     _say_rejected(counts, {}, rejects)
 
 
@@ -198,6 +208,11 @@ def _show(
     )
 
 
+def _say_if_empty(counts: RowCounts) -> None:
+    if not counts.rows:
+        say("the file holds no rows below its header: nobody was brought in")
+
+
 def _say_rejected(
     counts: RowCounts, examples: Mapping[str, Sequence[Example]], rejects: Path | None
 ) -> None:
@@ -222,7 +237,7 @@ def _say_next(run: Import, *, dry_run: bool) -> None:
     if dry_run:
         say("nothing was changed")
     elif run.ending is Ending.REPEATED:
-        say(f"this list was in already, as import {import_id}: nothing was done; --again does it")
+        say("to bring it in once more all the same: --again")
     elif run.ending is Ending.STOPPED:
         say(
             f"stopped: {counts.rows:,} rows are in;"
@@ -272,58 +287,20 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-# -- progress -------------------------------------------------------------------------------------
-
-
 @contextmanager
 def _progress(
-    rows: Table, clock: Clock, *, static: bool = False
+    size: int, clock: Clock, *, static: bool = False
 ) -> Iterator[Callable[[RowCounts, int], None]]:
-    """Tells of rows and bytes that are dealt with: in a bar on a terminal, else line by line."""
-    if static or not sys.stderr.isatty():
-        yield _line_by_line(rows.size, clock)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    """Tells of rows and bytes that are dealt with."""
     started_at = clock.now()
-    with bar:
-        task = bar.add_task("", total=rows.size)
 
-        def tell(counts: RowCounts, done: int) -> None:
-            words = _how_far(counts, clock.now() - started_at)
-            bar.update(task, completed=done, description=words)
+    def by_lines(done: int, of: int, words: str) -> None:
+        left_s = (clock.now() - started_at) / 1000 * (of - done) / max(done, 1)
+        say(f"{100 * done / of:3.0f} %  {words}, {left_s:,.0f} s left")
 
-        yield tell
-
-
-def _line_by_line(size: int, clock: Clock) -> Callable[[RowCounts, int], None]:
-    started_at = told_at = clock.now()
-
-    def tell(counts: RowCounts, done: int) -> None:
-        nonlocal told_at
-        now = clock.now()
-        if now - told_at >= EVERY_S * 1000:
-            told_at = now
-            left_s = (now - started_at) / 1000 * (size - done) / max(done, 1)
-            words = _how_far(counts, now - started_at)
-            say(f"{100 * done / size:3.0f} %  {words}, {left_s:,.0f} s left")
-
-    return tell
+    lines = progress.now_and_then(by_lines, clock)
+    with progress.shown(otherwise=lines, static=static) as tell:
+        yield lambda counts, done: tell(done, size, _how_far(counts, clock.now() - started_at))
 
 
 def _how_far(counts: RowCounts, passed_ms: int) -> str:

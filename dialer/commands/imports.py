@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Lists that were brought in, and taking one back.", no_args_is_help=True)
 
 ImportNumber = Annotated[
-    int, typer.Argument(metavar="IMPORT", help="An import's id; see dialer imports list.")
+    int,
+    typer.Argument(
+        metavar="IMPORT", min=1, max=2**62, help="An import's id; see dialer imports list."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -64,6 +67,7 @@ def list_(
             ]
             for row in found
         ],
+        spare=("rejected", "campaign"),
     )
     say_more(len(found))
 
@@ -117,7 +121,11 @@ def undo(
 
     undone = working(use_case, create=False)
     if json_:
-        emit(asdict(undone))
+        emit({**asdict(undone), "undone_at": iso(undone.undone_at)})
+    if undone.nothing_left:
+        when = moment(undone.undone_at)
+        say(f"import {import_id} was undone already, at {when}: nothing was left to remove")
+        return
     gone = f"{counted(undone.members, 'member')} and {counted(undone.contacts, 'contact')}"
     say(f"import {import_id} is undone: {gone} removed")
     if undone.dialed:

@@ -9,7 +9,9 @@ from dialer.commands.console import emit, iso, moment, one_line, rows_wanted, sa
 
 app = typer.Typer(help="Long work: imports, exports, backups.", no_args_is_help=True)
 
-JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="A job's id; see dialer jobs list.")]
+JobNumber = Annotated[
+    int, typer.Argument(metavar="JOB", min=1, max=2**62, help="A job's id; see dialer jobs list.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _TIMES = ("started_at", "beat_at", "ended_at", "cancel_at")
@@ -46,6 +48,7 @@ def list_(
             ]
             for job in jobs
         ],
+        spare=("actor",),
     )
     say_more(len(jobs))
 

@@ -44,7 +44,9 @@ def tail(
     call: Annotated[
         str | None, typer.Option(help="One call: an attempt's id or the carrier's SID.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="Not older than this: 10m, 2h, 1d.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: 10m, 2h, 1d ago, or ISO 8601.")
+    ] = None,
     lines: Annotated[
         int | None,
         typer.Option("--lines", "-n", min=0, help="So many at most, the latest; else 100."),
@@ -77,16 +79,12 @@ def tail(
 
 
 def _wanted(level: str | None, call: str | None, since: str | None) -> "Wanted":
-    from dialer.clock import SystemClock
-    from dialer.commands.parsing import choice, duration_s
-    from dialer.commands.session import settings_of
+    from dialer.commands.parsing import choice
+    from dialer.commands.session import past_of, settings_of
     from dialer.log_reading import Wanted
     from dialer.logs import Level
 
-    since_at = None
-    if since is not None:
-        now = SystemClock(settings_of().scale).now()
-        since_at = now - int(duration_s("since", since) * 1000)
+    since_at = None if since is None else past_of(since, settings_of())
     least = None if level is None else choice("level", level, Level)
     return Wanted(least, call, since_at)
 

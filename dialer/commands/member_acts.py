@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from dialer.commands.console import PARTLY, counted, emit, say
+from dialer.commands.console import counted, emit, say
 from dialer.commands.contacts_given import portions, resolved
-from dialer.errors import NotFoundError, WrongStateError
+from dialer.errors import ExitCode, NotFoundError, WrongStateError
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -159,7 +159,7 @@ def perform(
     else:
         _say_tally(tally, chosen, act, dry_run=dry_run)
     if chosen.by_name and (_unwilling(tally) or chosen.unknown or tally.strangers):
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 async def in_portions(desk: "Desk", act: Act, chosen: Chosen) -> Tally:

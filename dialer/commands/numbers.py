@@ -69,6 +69,7 @@ def list_(json_: Json = False) -> None:
     table(
         [column.replace("_", " ") for column in columns],
         [[each[column] for column in columns] for each in reports],
+        spare=("calls total", "band", "name", "zone"),
     )
 
 
@@ -138,13 +139,10 @@ def score(
 def sync(json_: Json = False) -> None:
     """Add the numbers that the carrier's account owns."""
     from dialer import numbers
-    from dialer.app import carrier_config
-    from dialer.carriers.twilio import TwilioCarrier
-    from dialer.commands.session import Desk, working
+    from dialer.commands.session import Desk, carrier_of, working
 
     async def use_case(desk: Desk) -> tuple[list[str], list[str]]:
-        desk.settings.require_carrier()
-        async with TwilioCarrier(carrier_config(desk.settings), desk.clock) as carrier:
+        async with carrier_of(desk.settings, desk.clock) as carrier:
             owned = await carrier.owned_numbers()
         default_zone = desk.settings.default_zone
         async with desk.database.write() as tx:

@@ -1,16 +1,18 @@
 """`dialer numbers show`, `test`, `exclude` and `remove`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, assert_never
 
 import typer
 
-from dialer.commands.console import PARTLY, confirm, emit, iso, moment, say, table
+from dialer.commands.console import confirm, emit, facts_table, iso, moment, say, table
 from dialer.commands.numbers_view import listed
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
     from dialer.numbers import NumberDossier
     from dialer.ports import OwnedNumber, Row, Tx
+    from rotation.caller import Ineligible
 
 Phone = Annotated[str, typer.Argument(help="The number, as it is listed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -32,7 +34,7 @@ def show(phone: Phone, json_: Json = False) -> None:
     if json_:
         emit({**facts, "campaigns": serving})
         return
-    table(["what", "value"], [[key.replace("_", " "), value] for key, value in facts.items()])
+    facts_table(facts)
     if serving:
         typer.echo("")
         table(
@@ -47,6 +49,7 @@ def show(phone: Phone, json_: Json = False) -> None:
                 ]
                 for each in serving
             ],
+            spare=("weight",),
         )
 
 
@@ -56,17 +59,14 @@ def ask_carrier(phone: Phone, json_: Json = False) -> None:
     Exit 1 when the account may not call from it, 7 when it may and something else is in the way.
     """
     from dialer import numbers
-    from dialer.app import carrier_config
-    from dialer.carriers.twilio import TwilioCarrier
-    from dialer.commands.session import settings_of, working
+    from dialer.commands.session import carrier_of, settings_of, working
 
     region = settings_of().default_region
 
     async def use_case(desk: "Desk") -> "tuple[NumberDossier, OwnedNumber | None]":
-        desk.settings.require_carrier()
-        async with desk.database.read() as tx:
-            found = await numbers.dossier(tx, phone, region, desk.clock.now())
-        async with TwilioCarrier(carrier_config(desk.settings), desk.clock) as carrier:
+        async with carrier_of(desk.settings, desk.clock) as carrier:
+            async with desk.database.read() as tx:
+                found = await numbers.dossier(tx, phone, region, desk.clock.now())
             owned = {each.phone: each for each in await carrier.owned_numbers()}
         return found, owned.get(found.report.row["phone"])
 
@@ -87,9 +87,9 @@ def ask_carrier(phone: Phone, json_: Json = False) -> None:
         for each in troubles:
             say(f"  {each}")
     if owned is None:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
     if troubles:
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def exclude(
@@ -143,19 +143,32 @@ def remove(
 
 def _serving(row: "Row", found: "NumberDossier") -> dict[str, Any]:
     """A campaign that may call from a number, and what keeps it from that."""
-    score = found.report.row["spam_score"]
-    why_not = ""
-    if not found.report.active:
-        why_not = f"disabled since {moment(found.report.row['disabled_at'])}"
-    elif score is not None and score >= row["spam_threshold"]:
-        why_not = f"score {score:g} is at the threshold of {row['spam_threshold']:g} or above"
-    elif found.report.calls_today >= row["max_calls_per_day"]:
-        why_not = f"full for today: {row['max_calls_per_day']} calls"
+    from dialer import numbers
+
     return {
         "campaign": row["name"],
         "status": row["status"],
         "weight": row["weight"],
         "max_calls_per_day": row["max_calls_per_day"],
         "last_used_at": iso(row["last_used_at"]),
-        "why_not": why_not,
+        "why_not": _said(numbers.unusable(found, row), row, found),
     }
+
+
+def _said(reason: "Ineligible | None", campaign: "Row", found: "NumberDossier") -> str:
+    from rotation.caller import Ineligible
+
+    number = found.report.row
+    match reason:
+        case None:
+            return ""
+        case Ineligible.DISABLED:
+            return f"disabled since {moment(number['disabled_at'])}"
+        case Ineligible.EXCLUDED:
+            score, threshold = number["spam_score"], campaign["spam_threshold"]
+            return f"score {score:g} is at the threshold of {threshold:g} or above"
+        case Ineligible.DAILY_CAP:
+            return f"full for today: {campaign['max_calls_per_day']} calls"
+        case Ineligible.BUSY:
+            return f"busy: {found.live} of {number['max_live']} calls at once"
+    assert_never(reason)

@@ -15,6 +15,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 _UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+#: With its unit: a bare number may be meant as a year or a day.
+_AGO: Final = re.compile(r"\d+(?:\.\d+)?[smhdw]")
+_MS: Final = 1000
 
 
 def duration_s(name: str, text: str) -> float:
@@ -75,6 +78,19 @@ def instant(text: str) -> int:
     if parsed.tzinfo is None:
         raise UsageError(f"{text!r} does not say its offset; end it with Z or +01:00")
     return int(parsed.astimezone(UTC).timestamp() * 1000)
+
+
+def past(text: str, now: int) -> int:
+    """UTC milliseconds of a time that is looked back to: as :func:`instant` reads it, or so long
+    before *now* as a duration with its unit says, such as ``10m``, ``2h`` or ``1d``.
+    """
+    ago = _AGO.fullmatch(text.strip().lower())
+    if ago is not None:
+        return max(0, now - int(duration_s("time", ago[0]) * _MS))
+    try:
+        return instant(text)
+    except UsageError as error:
+        raise UsageError(f"{error.message}, or 2h for two hours ago") from error
 
 
 def choice(name: str, text: str, kind: type[Choice]) -> Choice:

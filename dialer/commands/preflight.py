@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from dialer.commands.console import PARTLY, emit, say
+from dialer.commands.console import emit, say
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from dialer.preflight.facts import Deployment, Report
     from dialer.settings import Settings
 
-#: Exit code of a check that has found nobody could be called.
-IMPOSSIBLE: Final = 5
 #: What an import takes for a phone, a name and a time zone.
 ZONE_COLUMNS: Final = ("phone", "name", "timezone")
 DAYS: Final = 5
@@ -52,9 +51,9 @@ def check(
         preflight_view.show(report)
         say("rules of calling are facts to start from; nothing here is legal advice")
     if report.of(Level.ERROR):
-        raise typer.Exit(IMPOSSIBLE)
+        raise typer.Exit(ExitCode.WRONG_STATE)
     if strict and report.of(Level.WARNING):
-        raise typer.Exit(PARTLY)
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 async def before_start(desk: "Desk", name: str, *, strict: bool) -> None:
@@ -116,11 +115,9 @@ async def looked_over(tx: "Tx", name: str, now: int, given: "Deployment") -> "Re
 
 async def _owned(desk: "Desk") -> frozenset[str]:
     """The numbers of the carrier's account; raises CredentialsError without credentials."""
-    from dialer.app import carrier_config
-    from dialer.carriers.twilio import TwilioCarrier
+    from dialer.commands.session import carrier_of
 
-    desk.settings.require_carrier()
-    async with TwilioCarrier(carrier_config(desk.settings), desk.clock) as carrier:
+    async with carrier_of(desk.settings, desk.clock) as carrier:
         return frozenset(number.phone for number in await carrier.owned_numbers())
 
 

@@ -45,7 +45,8 @@ class Presentation:
     no_input: bool = False
     dry_run: bool = False  # what is written is taken back
     colour: Colour = Colour.AUTO
-    zone: str = ""  # of times for people; empty: UTC
+    zone: str = ""  # of times for people; empty: the deployment's
+    deployment_zone: str = "UTC"  # as set, once the settings are known
     database: str | None = None
     config: str | None = None
 

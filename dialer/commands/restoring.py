@@ -1,24 +1,23 @@
 """What `dialer db restore` and `dialer db reconcile` do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialer.commands.console import confirm, confirm_typed, counted, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
-    from dialer.erased import ErasedPhones
     from dialer.hold import Hold
-    from dialer.ports import Clock, Database, Tx
+    from dialer.ports import Tx
     from dialer.reconciling import Reconciled
+    from dialer.restored import NotErased
     from dialer.settings import Settings
     from dialer.store.restore import Carried, Preparation, Restored
 
 _MS = 1000
-#: So many contacts are looked through at a time.
-_PAGE = 5000
 #: How many calls a reconciliation has looked at is said after so many of them.
 _SAID_EVERY = 500
 
@@ -46,6 +45,7 @@ async def _restored(settings: "Settings", copy: Path, *, yes: bool) -> "Restored
     from dialer.clock import SystemClock
     from dialer.commands.session import erased_phones, operator
     from dialer.randomness import system_rng
+    from dialer.restored import erase_again
     from dialer.store.restore import Restored, prepared
 
     clock, database = SystemClock(settings.scale), Path(settings.database)
@@ -53,7 +53,7 @@ async def _restored(settings: "Settings", copy: Path, *, yes: bool) -> "Restored
         _ask(preparation, clock.now(), yes=yes)
         async with preparation.opened(system_rng(), operator(settings)) as fresh:
             if preparation.carried is not None and preparation.carried.erased:
-                await _erase_again(fresh, clock, erased_phones(settings))
+                _say_kept(await erase_again(fresh, clock, erased_phones(settings)))
             async with fresh.write() as tx:
                 begun = await preparation.hold(tx, clock.now())
         replaced = preparation.put_in_place(_replaced(database, clock.now()))
@@ -85,39 +85,21 @@ def _ask(preparation: "Preparation", now: int, *, yes: bool) -> None:
     confirm_typed(f"Put it in the place of {name}?", name, yes=yes, declined="nothing was changed")
 
 
-async def _erase_again(fresh: "Database", clock: "Clock", erased: "ErasedPhones") -> None:
-    """Erase those who were erased after the copy was taken, and are in it in clear."""
-    from dialer import do_not_call, erasure
-    from dialer.errors import WrongStateError
-
-    async def nothing_to_wipe(_pattern: object) -> erasure.Wiped:
-        return erasure.Wiped(compacted=True)  # the file is written and nobody has read it
-
-    for phone in await _erased_in_clear(fresh, erased):
-        try:
-            await erasure.erase(fresh, clock, phone, erased.key(), nothing_to_wipe)
-        except WrongStateError as error:  # it was being called when the copy was taken
-            async with fresh.write() as tx:
-                await do_not_call.add(tx, [phone], clock.now())
-            say(f"{error.message}; it is on the do-not-call list")
-            say(f"next:  when all is reconciled: dialer erase {phone}")
-
-
-async def _erased_in_clear(fresh: "Database", erased: "ErasedPhones") -> list[str]:
-    found, after = list[str](), 0
-    async with fresh.read() as tx:
-        while rows := await tx.rows("phones_after", after=after, limit=_PAGE):
-            found += sorted(await erased.among(tx, [row["phone"] for row in rows]))
-            after = rows[-1]["id"]
-    return found
+def _say_kept(kept: "Sequence[NotErased]") -> None:
+    for each in kept:
+        say(f"{each.why}; it is on the do-not-call list")
+        say(f"next:  when all is reconciled: dialer erase {each.phone}")
 
 
 def _replaced(database: Path, now: int) -> Path:
+    """A name that nothing has yet: of two restores in a second, both keep what they replace."""
     from datetime import UTC, datetime
 
     stamp = datetime.fromtimestamp(now / _MS, UTC).strftime("%Y%m%dT%H%M%SZ")
     file = database.resolve()
-    return file.with_name(f"{file.name}.replaced-{stamp}")
+    names = chain([stamp], (f"{stamp}-{number}" for number in count(2)))
+    found = (file.with_name(f"{file.name}.replaced-{name}") for name in names)
+    return next(path for path in found if not path.exists())
 
 
 def _tell(done: "Restored", *, as_json: bool) -> None:
@@ -183,29 +165,29 @@ def _ago(ms: int) -> str:
 def reconcile(since: str | None, *, skip: bool, yes: bool, as_json: bool) -> None:
     """Take in what the carrier has done since; a running daemon is asked to do it."""
     from dialer import clock, reconciling
-    from dialer.commands.parsing import instant
-    from dialer.commands.session import settings_of, writing
+    from dialer.commands.session import past_of, settings_of, writing
+    from dialer.reconciled_alone import reconciled_alone
 
     if skip:
         confirm("Dial on without asking the carrier who has been called since?", yes=yes)
         writing(reconciling.give_up)
         say("counted as reconciled, without asking the carrier; next:  dialer resume --all")
         return
-    since_at = None if since is None else instant(since)
+    settings = settings_of()
+    since_at = None if since is None else past_of(since, settings)
     narrow = since_at is not None and _is_to_be_narrowed(since_at, yes=yes)
 
     async def wanted(tx: "Tx", now: int) -> "tuple[Hold, bool]":
         held = await reconciling.want(tx, now, since_at=since_at, narrow=narrow)
         return held, bool(await tx.rows("live_daemons", now=now))
 
-    settings = settings_of()
     held, alive = writing(wanted)
     if alive and (settings.is_postgres or _daemon_runs(Path(settings.database))):
         if as_json:
             emit({"asked": True, "done": None})
         say("the daemon that runs does it; the hold says when it is done: dialer campaign list")
         return
-    done = clock.run(_reconciled(settings, held), settings.scale)
+    done = clock.run(reconciled_alone(settings, held, _Said(), _say_wait), settings.scale)
     if as_json:
         emit({"asked": False, "done": _as_data(done)})
     else:
@@ -242,6 +224,10 @@ def _daemon_runs(database: Path) -> bool:
         return True
 
 
+def _say_wait(wait_s: float) -> None:
+    say(f"the carrier is asked in {wait_s:.0f} s, when its list is complete")
+
+
 class _Said:
     """Tells somebody at a terminal how a reconciliation goes on, in a line now and then."""
 
@@ -260,30 +246,6 @@ class _Said:
 
     def done(self, words: str) -> None:
         """It is said at the end, before that table."""
-
-
-async def _reconciled(settings: "Settings", held: "Hold") -> "Reconciled":
-    """Be a daemon that dials nobody, until everything is taken in."""
-    from dialer.app import build
-
-    async with build(settings) as app:
-        engine, reconciler = app.engine, app.reconciler
-        assert reconciler is not None, "a live daemon has one"
-        wait_s = (reconciler.begins_at(held) - engine.clock.now()) / _MS
-        if wait_s > 0:
-            say(f"the carrier is asked in {wait_s:.0f} s, when its list is complete")
-        await engine.lease.take_over(engine.times.first_look_s, engine.times.settled_s)
-        async with asyncio.TaskGroup() as group:
-            loops = [
-                group.create_task(each())
-                for each in (engine.batcher.run, engine.lease.run, engine.reaper.run)
-            ]
-            done = await reconciler.reconcile(held, _Said())
-            await engine.batcher.settled()
-            for loop in loops:
-                loop.cancel()
-        await engine.lease.release()
-        return done
 
 
 def _as_data(done: "Reconciled") -> Mapping[str, Any]:

@@ -24,6 +24,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NOT_ADVICE = (
     "engineering data, not legal advice: have the rules you call under approved by a lawyer"
 )
+#: Columns a narrow window can do without; `rules show` tells all of a rule.
+_SPARE = ("confidence", "zone", "holidays")
 
 
 @app.command("list", epilog="Example: dialer rules list --region US-FL --json")
@@ -49,6 +51,7 @@ def list_(
     table(
         ["rule", "state", "hours", "zone", "holidays", "caps", "confidence"],
         [_cells(rules, rule) for rule in shown],
+        spare=_SPARE,
     )
     say(f"rules of {rules.pack.version}; {NOT_ADVICE}")
     for rule_id in rules.without_effect():
@@ -118,6 +121,7 @@ def check(
     table(
         ["rule", "state", "hours", "zone", "holidays", "caps", "confidence"],
         [_cells(rules, rule) for rule in found.rules],
+        spare=_SPARE,
     )
     _say_standing(place, found)
 

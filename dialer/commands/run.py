@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from dialer.errors import ExitCode
+
 Json = Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")]
 
 
@@ -136,6 +138,9 @@ def demo(
     speed: Annotated[float, typer.Option(min=1, help="Times as fast as life.")] = 120.0,
     profile: Annotated[str, typer.Option(help="cold_b2b, mixed or warm.")] = "mixed",
     faults: Annotated[str, typer.Option(help="Faults of the carrier; see carrier-sim.")] = "none",
+    amd: Annotated[
+        str, typer.Option(help="Who tells machines: carrier, text, ml, fused or off.")
+    ] = "carrier",
     folder: Annotated[Path | None, typer.Option(help="Keep database, truth and logs here.")] = None,
     json_: Json = False,
 ) -> None:
@@ -144,12 +149,19 @@ def demo(
     The daemon and the simulator run as separate processes. At the end the database is compared
     with what the simulator says really happened, call by call; a difference exits 1.
 
+    A campaign tells machines by their words unless told otherwise. At many times life the words
+    would come too late, so here the carrier tells them; slow down to see the words at work.
+
     Example: dialer demo --contacts 200 --seed 7 --json
+
+    Example: dialer demo --contacts 30 --amd text --speed 8
     """
     from dialer import demo as demonstration
     from dialer.carrier_sim.faults import Faults
     from dialer.carrier_sim.profiles import profile_named
     from dialer.commands.console import emit, say
+    from dialer.commands.parsing import choice
+    from dialer.model import AmdMode
 
     profile_named(profile)
     Faults.parse(faults)
@@ -161,6 +173,7 @@ def demo(
             speed=speed,
             profile=profile,
             faults=faults,
+            amd=choice("AMD mode", amd, AmdMode).value,
             folder=folder,
         ),
         say,
@@ -170,4 +183,4 @@ def demo(
     else:
         typer.echo(result.as_text())
     if not result.good:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

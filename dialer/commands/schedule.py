@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.commands import schedule_days, schedule_edit
-from dialer.commands.console import emit, iso, moment, say, table
+from dialer.commands.console import counted, emit, iso, moment, say, table
 
 if TYPE_CHECKING:
     from dialer.hours import Schedule
@@ -118,6 +118,7 @@ def list_(json_: Json = False) -> None:
             [row["id"], row["name"], each.zone, format_weekly(each.weekly), row["campaigns"]]
             for row, each in found
         ],
+        spare=("campaigns", "zone"),
     )
 
 
@@ -153,7 +154,7 @@ def check(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Open or closed at an instant, and when that changes; times are UTC."""
+    """Open or closed at an instant, and when that changes."""
     from dialer import schedules
     from dialer.commands.parsing import instant
     from dialer.commands.session import reading
@@ -203,9 +204,7 @@ app.command(epilog="Example: dialer schedule preview Office --from 2026-12-21 --
 
 def _calendar_text(name: str, schedule: "Schedule") -> str:
     days = schedule.own_days.get(name)
-    return (
-        name if days is None else f"{name} (own, {len(days)} {'day' if len(days) == 1 else 'days'})"
-    )
+    return name if days is None else f"{name} (own, {counted(len(days), 'day')})"
 
 
 def _schedule_json(row: Any) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def edit(
         emit({"name": new_name, "dry_run": dry_run, **to_json(after)})
         return
     rows = _differences(to_json(before), to_json(after))
-    table(["what", "before", "after"], rows)
+    table(["what", "before", "after"], rows, folds=True)
     if dry_run:
         say("nothing was changed; without --dry-run it is")
     elif not rows and new_name == name:

@@ -1,12 +1,11 @@
 """`dialer selftest`: the engine in simulated storms, judged by the independent checker."""
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.simulation.seeds import SeedResult
@@ -39,6 +38,7 @@ def selftest(
     Example: dialer selftest --seeds 1 --from-seed 4711
     """
     from dialer.clock import SystemClock
+    from dialer.commands import progress
     from dialer.commands.console import emit, say, table
     from dialer.simulation.children import cores
     from dialer.simulation.seeds import try_seeds
@@ -46,19 +46,19 @@ def selftest(
     clock = SystemClock()
     began_at = clock.now()
     sums = Sums(from_seed)
-    with _progress(seeds) as tell:
+    with progress.shown() as tell:
         for result in try_seeds(range(from_seed, from_seed + seeds), processes or cores()):
             sums.add(result)
             if result.complaint:
                 say(f"{result.complaint}\n")
-            tell(sums)
+            tell(sums.seeds, seeds, sums.words(seeds))
     seconds = (clock.now() - began_at) / 1000
     if json_:
         emit(sums.as_json(seconds))
     else:
         table(("what", "count"), sums.as_rows(seconds))
     if sums.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 class Sums:
@@ -95,6 +95,10 @@ class Sums:
         from dialer.simulation.seeds import digest_of
 
         return digest_of(self.digests)
+
+    def words(self, of: int) -> str:
+        """How far *of* runs are."""
+        return f"{self.seeds}/{of} seeds, {self.kills:,} kills, {self.violations:,} violations"
 
     def as_rows(self, seconds: float) -> list[tuple[str, str]]:
         """For people."""
@@ -134,31 +138,3 @@ class Sums:
             "digest": self.digest,
             "seconds": seconds,
         }
-
-
-@contextmanager
-def _progress(seeds: int) -> Iterator[Callable[[Sums], None]]:
-    """A bar on stderr when somebody may be looking."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("seeds", total=seeds)
-
-        def tell(sums: Sums) -> None:
-            words = f"seeds, {sums.kills:,} kills, {sums.violations:,} violations"
-            bar.update(task, completed=sums.seeds, description=words)
-
-        yield tell

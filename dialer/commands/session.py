@@ -5,6 +5,7 @@ answer at once.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from dialer.commands import presentation
 from dialer.ports import Clock, Database, Tx
 
 if TYPE_CHECKING:
+    from dialer.carriers.twilio import TwilioCarrier
     from dialer.erased import ErasedPhones
     from dialer.settings import Settings
 
@@ -33,7 +35,9 @@ def settings_of(**flags: Any) -> "Settings":
     from dialer.settings import load
 
     asked = presentation.current()
-    return load(asked.config, database=asked.database, **flags)
+    settings = load(asked.config, database=asked.database, **flags)
+    asked.deployment_zone = settings.default_zone
+    return settings
 
 
 def operator(settings: "Settings") -> str:
@@ -69,6 +73,25 @@ def erased_phones(settings: "Settings") -> "ErasedPhones":
     return ErasedPhones(key)
 
 
+def carrier_of(settings: "Settings", clock: Clock) -> "TwilioCarrier":
+    """The carrier, for a command that asks it something; raises CredentialsError without
+    credentials.
+    """
+    from dialer.app import carrier_config
+    from dialer.carriers.twilio import TwilioCarrier
+
+    settings.require_carrier()
+    return TwilioCarrier(carrier_config(settings), clock)
+
+
+def past_of(text: str, settings: "Settings") -> int:
+    """The time (UTC ms) that an option such as ``--since`` looks back to; see ``parsing.past``."""
+    from dialer.clock import SystemClock
+    from dialer.commands.parsing import past
+
+    return past(text, SystemClock(settings.scale).now())
+
+
 def reading(use_case: Callable[[Tx, int], Awaitable[T]]) -> T:
     """Run *use_case* (transaction, now) on committed data."""
 
@@ -96,7 +119,8 @@ def working(
 
     A database that is not there is made, and said to be, only where *create* allows it: a
     question about a mistyped path must not be answered from a new and empty one. A *whole* one
-    writes in one transaction, so that it can be tried out and taken back.
+    writes in one transaction, so that it can be tried out and taken back, and leaves no new
+    database behind when it fails.
     """
     import asyncio
 
@@ -106,19 +130,21 @@ def working(
     lazy_log.before_first_line(partial(_set_log_up, settings.log_format))
     dry_run = presentation.current().dry_run
 
-    async def main() -> T:
+    made: list[str] = []
+
+    async def main(name: str) -> T:
         from dialer.clock import SystemClock
         from dialer.commands.console import say
         from dialer.randomness import system_rng
         from dialer.store.opening import opened
 
         async with opened(
-            settings.database,
+            name,
             system_rng(),
             busy_timeout_s=settings.busy_timeout_s,
             actor=operator(settings),
             create=create and not dry_run,
-            on_create=lambda name: say(f"made a new database: {name}"),
+            on_create=made.append,
         ) as database:
             clock = SystemClock(settings.scale)
             if not dry_run:
@@ -129,7 +155,16 @@ def working(
             say("this was a dry run: nothing was changed")
             return found
 
-    return asyncio.run(main())
+    from dialer.commands.console import say
+    from dialer.store.naming import shown
+    from dialer.store.opening import made_apart
+
+    apart = whole and create and not dry_run
+    with (made_apart if apart else nullcontext)(settings.database) as name:
+        found = asyncio.run(main(name))
+    if made:
+        say(f"made a new database: {shown(settings.database)}")
+    return found
 
 
 def _set_log_up(log_format: str) -> None:

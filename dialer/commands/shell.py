@@ -6,6 +6,7 @@ stand in the line, unless it has one of the same name itself.
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import islice
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -54,9 +55,21 @@ class Tree(TyperGroup):
             if args and args[0] not in self.nouns and "Did you mean" not in error.message:
                 from dialer.suggestions import close_matches, did_you_mean
 
-                hint = did_you_mean(close_matches(args[0], self.nouns))
-                error.message = f"no such command: {args[0]!r}{hint}"
+                meant = self._below(ctx, args[0]) or close_matches(args[0], self.nouns)
+                error.message = f"no such command: {args[0]!r}{did_you_mean(meant)}"
             raise
+
+    def _below(self, ctx: Any, word: str) -> list[str]:
+        """Commands of nouns that are called *word*, those of every day first; few, as a hint is."""
+        from dialer.suggestions import MEANT_AT_MOST
+
+        nouns = sorted(self.nouns, key=lambda name: name not in self.daily)
+        found = (
+            f"{ctx.command_path} {name} {word}"
+            for name in nouns
+            if word in getattr(self.get_command(ctx, name), "commands", ())
+        )
+        return list(islice(found, MEANT_AT_MOST))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """What there is, by group, from the table alone."""
@@ -242,7 +255,7 @@ def _shared(
             "--tz",
             metavar="ZONE",
             into=_take_zone,
-            about="Zone of times: Europe/Berlin, local; else UTC.",
+            about="Zone of times: Europe/Berlin, local; else DIALER_DEFAULT_ZONE.",
         ),
     ] = None,
     database: Annotated[

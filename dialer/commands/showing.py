@@ -2,7 +2,7 @@
 
 import os
 import sys
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Final
 
 from dialer.commands import presentation
@@ -11,13 +11,12 @@ from dialer.timezones import zone
 ASCII_VARIABLE: Final = "DIALER_ASCII"
 
 
-def zone_of(schedules: str | None) -> tzinfo | None:
-    """The zone of ``--tz``, else a schedule's, else UTC; None is the machine's own."""
-    asked = presentation.current().zone
-    if asked == "local":
-        return None
-    name = asked or schedules
-    return zone(name) if name else UTC
+def zone_of_times() -> tzinfo | None:
+    """The zone in which every command tells times: that of ``--tz``, else the deployment's
+    (``DIALER_DEFAULT_ZONE``); None is the machine's own.
+    """
+    asked = presentation.current()
+    return None if asked.zone == presentation.LOCAL else zone(asked.zone or asked.deployment_zone)
 
 
 def plain_glyphs() -> bool:

@@ -7,14 +7,13 @@ import typer
 
 from dialer.commands.campaign_list import look, print_campaigns
 from dialer.commands.console import emit, iso, moment, say
+from dialer.errors import ExitCode
 
 if TYPE_CHECKING:
     from dialer.ports import Tx
     from dialer.standing import Daemon, Standing
 
 EXAMPLES: Final = "Examples: dialer status · dialer status --json · dialer status --ready -q"
-#: Exit code where no daemon could take a call on; see UnreachableError.
-NOT_READY: Final = 6
 MS: Final = 1000
 
 
@@ -70,7 +69,7 @@ def _ready(*, in_json: bool) -> None:
     elif trouble is not None:
         say(f"not ready: {trouble}")
     if trouble is not None:
-        raise typer.Exit(NOT_READY)
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def lines(stands: "Standing") -> Iterator[str]:

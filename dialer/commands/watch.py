@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from dialer.errors import ExitCode
+
 if TYPE_CHECKING:
     from dialer.commands.session import Desk
     from dialer.watching import Frame
@@ -18,8 +20,6 @@ WAIT_EXAMPLES: Final = (
     "Examples: dialer campaign wait Renewals --timeout 2h ·"
     " dialer campaign pause Renewals && dialer campaign wait Renewals --until idle"
 )
-#: Exit code of a wait whose time is over, as of timeout(1).
-TIMED_OUT: Final = 124
 #: A screen is drawn no more often than this, in real seconds.
 LEAST_S: Final = 0.25
 MOST_S: Final = 3600.0
@@ -124,7 +124,7 @@ def wait(
         frame = working(use_case, create=False)
     except TimeoutError:
         say(f"campaign {name!r} is not {until} after {timeout}")
-        raise typer.Exit(TIMED_OUT) from None
+        raise typer.Exit(ExitCode.TIMED_OUT) from None
     say(f"campaign {frame.name!r} is {'idle' if until is Until.IDLE else frame.status}")
 
 

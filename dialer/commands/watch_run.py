@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final, Self
 from dialer import campaigns, watching
 from dialer.bounds import account_limits
 from dialer.commands.console import coloured, one_line, say
+from dialer.commands.screen import Line, Look
 from dialer.commands.session import Desk, operator
-from dialer.commands.showing import plain_glyphs, zone_of
+from dialer.commands.showing import plain_glyphs, zone_of_times
 from dialer.commands.terminal import LEAVE, RESIZED, SUSPEND, Terminal
 from dialer.commands.watch_text import as_json, news
-from dialer.commands.watch_view import Line, Look, draw
+from dialer.commands.watch_view import draw
 from dialer.commands.words import Clock
 from dialer.errors import DialerError
 from dialer.holiday_calendars import public_holidays
@@ -249,8 +250,8 @@ class Screen:
 
 
 def clock_of(frame: Frame) -> Clock:
-    """The zone that was asked for, else the schedule's, else UTC."""
-    return Clock(frame.at, zone_of(frame.hours.zone))
+    """The frame's moment, in the zone of all times."""
+    return Clock(frame.at, zone_of_times())
 
 
 def _rich(lines: Sequence[Line]) -> "Text":

@@ -5,26 +5,21 @@ then why it is not faster; the newest calls take what room is left.
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
-
-from rich.cells import cell_len, set_cell_size
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from dialer.commands import words
 from dialer.commands.console import one_line
-from dialer.commands.words import CALLABLE, Clock, Glyph
+from dialer.commands.screen import LABEL, WIDE, Line, Look, Span, apart, cut, fitted, flow
+from dialer.commands.words import CALLABLE, Clock
 from dialer.model import WaitReason
 from dialer.ports import Row
 from dialer.states import CampaignStatus, MemberState
 from dialer.watching import Call, Frame, Life, Number, Rate
 
 MS: Final = 1000
-#: Below this many columns a heading has a line of its own.
-WIDE: Final = 70
 #: Below this many lines nothing is left empty.
 TALL: Final = 20
-_LABEL: Final = 15  # columns before a section, where it is wide enough
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS: Final = "_:-=+*%#"
 _LEAST_BAR: Final = 5  # calls that a bar of the sparkline needs
@@ -40,44 +35,10 @@ HELP: Final = (
 )
 
 
-class Span(NamedTuple):
-    """A piece of text in one style: names of the terminal's 16 colours, and bold."""
-
-    text: str
-    style: str = ""
-
-
-Line = tuple[Span, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a screen is to be drawn."""
-
-    width: int
-    height: int
-    clock: Clock
-    plain: bool = False  # in ASCII
-    keys: bool = True  # somebody can press them
-    banner: str = ""  # what went wrong, beside the last frame that was seen
-    note: str = ""  # what a key brought about
-    help: bool = False
-
-    def glyph(self, glyph: Glyph) -> Span:
-        return Span(glyph.drawn(plain=self.plain), glyph.colour)
-
-    def text(self, text: str) -> str:
-        """*text* in the alphabet of the screen."""
-        return text.translate(_PLAIN) if self.plain else text
-
-
-_PLAIN: Final = str.maketrans({words.UNKNOWN: "-", "…": "~", "·": ".", "≈": "~", "█": "#"})
-
-
 def draw(frame: Frame, look: Look) -> list[Line]:
     """At most as many lines as there is height, none wider than the screen."""
     if look.help:
-        return _fitted([*_head(frame, look), (), *_help(frame)], look)
+        return fitted([*_head(frame, look), (), *_help(frame)], look)
     foot = _foot(look)
     fixed = [*_head(frame, look), *_progress(frame, look)]
     pace = _paced(frame, look)
@@ -87,17 +48,12 @@ def draw(frame: Frame, look: Look) -> list[Line]:
     room = look.height - len(fixed) - len(pace) - len(foot) - 3 * len(gap)
     least_calls = min(len(calls), max(2, room // 3))
     least_waits = 1 if look.width >= WIDE else 2  # a heading alone says nothing
-    waits = _cut(waits, max(least_waits, room - least_calls - len(numbers)), look)
-    numbers = _cut(numbers, max(0, room - len(waits) - least_calls), look)
+    waits = cut(waits, max(least_waits, room - least_calls - len(numbers)), look)
+    numbers = cut(numbers, max(0, room - len(waits) - least_calls), look)
     calls = calls[: max(0, room - len(waits) - len(numbers))]
     body = [*fixed, *gap, *pace, *gap, *waits, *numbers, *gap, *calls]
     empty: list[Line] = [()] * (look.height - len(foot) - len(body)) if look.keys else []
-    return _fitted([*body, *empty, *foot], look)
-
-
-def text_of(line: Line) -> str:
-    """A line without its colours."""
-    return "".join(span.text for span in line).rstrip()
+    return fitted([*body, *empty, *foot], look)
 
 
 # -- the top --------------------------------------------------------------------------------------
@@ -112,7 +68,7 @@ def _head(frame: Frame, look: Look) -> Iterator[Line]:
     clock = f"{look.clock.full(frame.at)} {look.clock.zone_name()}"
     right = (Span(f"{clock}  "), *_life(frame, look))
     lefts = [name] if frame.over else [(*name, Span(f"  {hours}")) for hours in _hours(frame, look)]
-    yield from _apart(lefts, right, look)
+    yield from apart(lefts, right, look)
     if frame.held is not None:
         held = f"EVERYTHING IS HELD since {look.clock.short(frame.held.at)} by {frame.held.words}"
         yield (Span(one_line(held), "bold red"),)
@@ -180,7 +136,7 @@ def _paced(frame: Frame, look: Look) -> list[Line]:
     parts = [_pace(frame, look), _states(frame)]
     if look.height < TALL:
         parts = [[*parts[0], *parts[1]]]
-    return [line for pieces in parts for line in _flow(pieces, look)]
+    return [line for pieces in parts for line in flow(pieces, look)]
 
 
 def _pace(frame: Frame, look: Look) -> list[Line]:
@@ -234,9 +190,9 @@ def _waits(frame: Frame, look: Look) -> Iterator[Line]:
     heading = "why not faster"
     if not shown:
         quiet = "nobody waits for a call" if frame.total else "nobody is in this campaign yet"
-        yield (Span(f"{heading:{_LABEL}}" if wide else "", "bold"), Span(quiet))
+        yield (Span(f"{heading:{LABEL}}" if wide else "", "bold"), Span(quiet))
     for row in shown:
-        label = Span(f"{heading:{_LABEL}}" if wide else "", "bold")
+        label = Span(f"{heading:{LABEL}}" if wide else "", "bold")
         heading = ""
         why = words.reason(row["reason"])
         yield (
@@ -279,8 +235,8 @@ def _numbers(frame: Frame, look: Look) -> Iterator[Line]:
         return
     wide = look.width >= WIDE
     pieces = [_number(each, look) for each in frame.numbers]
-    label = (Span(f"{'numbers':{_LABEL}}" if wide else "numbers  ", "bold"),)
-    yield from _flow(pieces or [(Span("none"),)], look, label, indent=_LABEL if wide else 2)
+    label = (Span(f"{'numbers':{LABEL}}" if wide else "numbers  ", "bold"),)
+    yield from flow(pieces or [(Span("none"),)], look, label, indent=LABEL if wide else 2)
 
 
 def _number(number: Number, look: Look) -> Line:
@@ -336,7 +292,7 @@ def follows(call: Call, clock: Clock) -> str:
             return call.member.replace("_", " ")
 
 
-# -- the bottom, and laying out -------------------------------------------------------------------
+# -- the bottom ------------------------------------------------------------------------------------
 
 
 def _foot(look: Look) -> list[Line]:
@@ -356,63 +312,3 @@ def _help(frame: Frame) -> Iterator[Line]:
     name = shlex.quote(frame.name)
     yield (Span(f"the same without a screen: dialer campaign status {name}"),)
     yield (Span(f"when it will be over:      dialer forecast {name}"),)
-
-
-def _apart(lefts: Sequence[Line], right: Line, look: Look) -> Iterator[Line]:
-    """Both ends on one line, the left one in the first form that fits, else on two lines."""
-    for left in lefts:
-        gap = look.width - _cells(left) - _cells(right)
-        if gap >= 2:
-            yield *left, Span(" " * gap), *right
-            return
-    yield lefts[-1]
-    yield right
-
-
-def _flow(
-    pieces: Iterable[Line], look: Look, label: Line = (), *, indent: int = 0
-) -> Iterator[Line]:
-    """Pieces one after the other, on as many lines as it takes."""
-    line: Line = label
-    empty = True
-    for piece in pieces:
-        if not empty and _cells(line) + 3 + _cells(piece) > look.width:
-            yield line
-            line, empty = (Span(" " * indent),), True
-        line = (*line, *((Span("   "),) if not empty else ()), *piece)
-        empty = False
-    yield line
-
-
-def _cut(lines: list[Line], most: int, look: Look) -> list[Line]:
-    """The first lines, and how many more there are."""
-    if len(lines) <= most:
-        return lines
-    if most <= 2:
-        return lines[:most]
-    more = f"{' ' * (_LABEL if look.width >= WIDE else 2)}… and {len(lines) - most + 1} more"
-    return [*lines[: most - 1], (Span(more, "bright_black"),)]
-
-
-def _cells(line: Line) -> int:
-    return sum(cell_len(span.text) for span in line)
-
-
-def _fitted(lines: Sequence[Line], look: Look) -> list[Line]:
-    return [_narrowed(line, look) for line in lines[: look.height]]
-
-
-def _narrowed(line: Line, look: Look) -> Line:
-    """*line* in the screen's alphabet, cut at its edge with a mark that it was."""
-    spans = tuple(Span(look.text(span.text), span.style) for span in line if span.text)
-    if _cells(spans) <= look.width:
-        return spans
-    kept: list[Span] = []
-    room = look.width - 1
-    for span in spans:
-        width = cell_len(span.text)
-        kept.append(span if width <= room else Span(set_cell_size(span.text, room), span.style))
-        room -= width
-        if room <= 0:
-            break
-    return (*kept, Span(look.text("…"), "bright_black"))

@@ -16,7 +16,7 @@ from dialer import config_faults
 from dialer.carriers.twilio_account import Account
 from dialer.doctor import gathering, verdicts
 from dialer.doctor.findings import Check, Finding, Level
-from dialer.doctor.gathering import Seen
+from dialer.doctor.gathering import OnRecord
 from dialer.errors import CredentialsError, DialerError, NotFoundError, SchemaError
 from dialer.ports import Clock, Rng
 from dialer.settings import Settings
@@ -41,7 +41,7 @@ class Patient:
 
     settings: Settings
     clock: Clock
-    seen: Seen | DialerError
+    seen: OnRecord | DialerError
     account: Account | DialerError | None  # None: it is not asked
     offline: bool
     limit_s: float
@@ -174,12 +174,12 @@ async def _clock(patient: Patient) -> Finding:
 
 async def _disk(patient: Patient) -> Finding:
     free_bytes, trouble = gathering.room(patient.settings)
-    data_bytes = patient.seen.data_bytes if isinstance(patient.seen, Seen) else 0
+    data_bytes = patient.seen.data_bytes if isinstance(patient.seen, OnRecord) else 0
     return verdicts.disk(free_bytes, data_bytes, trouble)
 
 
 async def _ports(patient: Patient) -> Finding:
-    daemons = patient.seen.daemons if isinstance(patient.seen, Seen) else ()
+    daemons = patient.seen.daemons if isinstance(patient.seen, OnRecord) else ()
     marks = {each.mark for each in daemons}
     return verdicts.ports(await gathering.ports(patient.settings, marks))
 
@@ -258,7 +258,7 @@ async def _webhook(patient: Patient) -> Finding:
             "the carrier cannot reach us, so no call is placed",
             "dialer config set public_url https://dial.example.org",
         )  # fmt: skip
-    if not isinstance(patient.seen, Seen) or not patient.seen.daemons:
+    if not isinstance(patient.seen, OnRecord) or not patient.seen.daemons:
         text = "no daemon is running, so nobody answers"
         return Finding(Check.WEBHOOK, Level.SKIP, text, fix="dialer run")
     return verdicts.webhook(await gathering.webhook(patient.settings, ANSWER_S))

@@ -43,7 +43,7 @@ _STATUS_AT: Final = 5  # of its longs: modes, offset, freq, maxerror, esterror, 
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OnRecord:
     """What the database says of a deployment."""
 
     daemons: Sequence[standing.Daemon]
@@ -59,21 +59,21 @@ class Seen:
     ever_called: bool
 
 
-async def seen(settings: Settings, rng: Rng, now: int) -> Seen:
+async def seen(settings: Settings, rng: Rng, now: int) -> OnRecord:
     """Read the database without a trace; raises what keeps it from being read."""
 
-    async def use_case(tx: Tx) -> Seen:
+    async def use_case(tx: Tx) -> OnRecord:
         return await _seen(tx, now)
 
     timeout_s = min(settings.busy_timeout_s, PORT_TIMEOUT_S)
     return await view(settings.database, rng, use_case, busy_timeout_s=timeout_s)
 
 
-async def _seen(tx: Tx, now: int) -> Seen:
+async def _seen(tx: Tx, now: int) -> OnRecord:
     rows = await schedules.listed(tx)
     counted = {row["status"]: row["campaigns"] for row in await tx.rows("campaigns_by_status")}
     rules, rules_trouble = await _rules(tx)
-    return Seen(
+    return OnRecord(
         daemons=await standing.daemons(tx, now),
         held=await hold.standing(tx),
         numbers=[row for row in await tx.rows("list_numbers") if row["disabled_at"] is None],
@@ -103,7 +103,7 @@ async def _rules(tx: Tx) -> tuple[int, str]:
         return 0, str(error) or type(error).__name__
 
 
-async def database(settings: Settings, found: Seen, limit_s: float) -> DatabaseFacts:
+async def database(settings: Settings, found: OnRecord, limit_s: float) -> DatabaseFacts:
     """Look the file over; raises StoreError for damage, and when it cannot be written."""
     journal, check_s, log_bytes = "postgresql", None, None
     if not settings.is_postgres:
@@ -223,7 +223,7 @@ async def asked(host: str, port: int, path: str) -> Any:
         return None
 
 
-async def daemon(settings: Settings, found: Seen) -> DaemonFacts:
+async def daemon(settings: Settings, found: OnRecord) -> DaemonFacts:
     """The daemons, and what the one at our port says of itself."""
     versions = {f"{each.host} process {each.pid}": each.version for each in found.daemons}
     ours = {each.mark for each in found.daemons}
@@ -249,7 +249,7 @@ async def account(settings: Settings, clock: Clock, timeout_s: float) -> Account
     return await twilio_account.look(login, clock, timeout_s=timeout_s)
 
 
-def numbers(settings: Settings, found: Seen, account: Account) -> list[NumberFacts]:
+def numbers(settings: Settings, found: OnRecord, account: Account) -> list[NumberFacts]:
     """The numbers that campaigns may call from, as the account has them."""
     incoming = f"{settings.public_url}/twilio/incoming"
     bought = {each.phone: each for each in account.numbers}

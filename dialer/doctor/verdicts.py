@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dialer.amounts import counted, few
 from dialer.config_faults import Fault
 from dialer.doctor.findings import Check, Finding, Level
 
@@ -66,7 +67,8 @@ def data(modes: Mapping[str, int]) -> Finding:
     shared = [path for path, mode in modes.items() if mode & 0o007]
     if shared:
         return Finding(
-            Check.DATA, Level.WARN, f"{_few(shared)} may be read by everybody on this machine",
+            Check.DATA, Level.WARN,
+            f"{few(shared, EXAMPLES)} may be read by everybody on this machine",
             "it holds people's numbers, or a secret", f"chmod o= {' '.join(shared)}",
         )  # fmt: skip
     shown = ", ".join(f"{path} {mode:04o}" for path, mode in modes.items())
@@ -230,7 +232,7 @@ def daemon(facts: DaemonFacts) -> Finding:
     if not facts.versions:
         text, fix = "no daemon is running", "dialer run"
         if facts.active:
-            why = f"{_counted(facts.active, 'active campaign')} in want of one"
+            why = f"{counted(facts.active, 'active campaign')} in want of one"
             return Finding(Check.DAEMON, Level.WARN, text, why, fix)
         return Finding(Check.DAEMON, Level.SKIP, text, fix=fix)
     if facts.failed:
@@ -263,8 +265,8 @@ def schedules(
         told = [f"{name!r}: {trouble}" for name, trouble in broken.items()]
         first = next(iter(broken))
         fix = f"dialer schedule edit {first!r} --help"
-        return Finding(Check.SCHEDULES, Level.FAIL, _few(told), why, fix)
-    text = f"{_counted(names, 'schedule')} and {_counted(rules, 'rule')} can be read"
+        return Finding(Check.SCHEDULES, Level.FAIL, few(told, EXAMPLES), why, fix)
+    text = f"{counted(names, 'schedule')} and {counted(rules, 'rule')} can be read"
     return Finding(Check.SCHEDULES, Level.OK, text)
 
 
@@ -340,8 +342,8 @@ def numbers(found: Sequence[NumberFacts]) -> Finding:
     foreign = [each.phone for each in found if not each.owned]
     mute = [each.phone for each in found if each.owned and not each.voice]
     if foreign or mute:
-        words = [f"{_few(foreign)} not the account's"] if foreign else []
-        words += [f"{_few(mute)} without voice"] if mute else []
+        words = [f"{few(foreign, EXAMPLES)} not the account's"] if foreign else []
+        words += [f"{few(mute, EXAMPLES)} without voice"] if mute else []
         return Finding(
             Check.NUMBERS, Level.FAIL, "; ".join(words),
             "the carrier refuses calls from there", f"dialer numbers disable {(foreign + mute)[0]}",
@@ -350,7 +352,8 @@ def numbers(found: Sequence[NumberFacts]) -> Finding:
     if elsewhere:
         return Finding(
             Check.NUMBERS, Level.WARN,
-            f"{len(elsewhere)} of {len(found)} send their callers elsewhere: {_few(elsewhere)}",
+            f"{len(elsewhere)} of {len(found)} send their callers elsewhere:"
+            f" {few(elsewhere, EXAMPLES)}",
             "who calls back cannot press 9 not to be called again",
             "let the number's voice URL be DIALER_PUBLIC_URL/twilio/incoming, by POST",
         )  # fmt: skip
@@ -385,13 +388,3 @@ def webhook(facts: WebhookFacts) -> Finding:
             " path as it is",
         )  # fmt: skip
     return Finding(Check.WEBHOOK, Level.OK, f"{facts.url} takes what is signed, and nothing else")
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count:,} {one if count == 1 else f'{one}s'}"
-
-
-def _few(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = len(names) - EXAMPLES
-    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")

@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
-from dialer import audit_log, campaigns, work
-from dialer.errors import DialerError, NotFoundError, StoreError, UsageError, WrongStateError
+from dialer import audit_log, campaigns
+from dialer.errors import DialerError, StoreError, UsageError, WrongStateError
+from dialer.exporting.history import kept_path
 from dialer.exporting.layout import Layout, call_layout, chosen, contact_layout
 from dialer.exporting.records import (
     Record,
@@ -31,7 +32,7 @@ from dialer.exporting.records import (
 )
 from dialer.exporting.stdout import hand_over, held_back
 from dialer.exporting.writers import Format, Writer, writing
-from dialer.lists.csvout import STDOUT, blamed_on, placed
+from dialer.lists.csvout import STDOUT, blamed_on
 from dialer.model import CampaignId
 from dialer.ports import Clock, Database, Row, Tx
 from dialer.states import MemberState
@@ -42,7 +43,6 @@ PAGE: Final = 1000
 #: How often the job tells that it is alive, and looks whether it is to end.
 BEAT_S: Final = 5
 _MS: Final = 1000
-_CHUNK: Final = 1 << 20
 _EVERY_CAMPAIGN: Final = CampaignId(0)
 _EVER: Final = 2**62  # UTC ms
 
@@ -210,7 +210,7 @@ class Export:
     async def _begin(self, source: _Source) -> None:
         order, now = self._order, self._clock.now()
         campaign_id = source.campaign["id"] if source.campaign else None
-        shown = _shown(order.path)
+        shown = kept_path(order.path)
         async with self._database.write() as tx:
             job = await Job.start(tx, JobKind.EXPORT, shown, now, total=source.total)
             export_id = await tx.value(
@@ -260,7 +260,7 @@ class Export:
             )
             after = {"export_id": begun.id, "rows": self._rows, "bytes": size}
             await audit_log.record(
-                tx, f"{order.what}.exported", _shown(order.path), now, after=after
+                tx, f"{order.what}.exported", kept_path(order.path), now, after=after
             )
         return Exported(begun.id, begun.job.id, self._rows, size)
 
@@ -355,69 +355,3 @@ async def _calls(tx: Tx, asked: Mapping[str, Any]) -> AsyncGenerator[list[Record
 
 def _json(values: Sequence[Any]) -> str:
     return json.dumps(list(values))
-
-
-def _shown(path: Path) -> str:
-    """The path as it is kept: from wherever somebody asks for it."""
-    return str(path if path == STDOUT else path.absolute())
-
-
-# -- what was exported ----------------------------------------------------------------------------
-
-
-async def listed(tx: Tx, now: int, *, limit: int) -> Sequence[Mapping[str, Any]]:
-    """The newest exports first, each in the state its job is seen in."""
-    return [_seen(row, now) for row in await tx.rows("list_exports", limit=limit)]
-
-
-async def found(tx: Tx, export_id: int, now: int) -> Mapping[str, Any]:
-    """One export in the state its job is seen in; raises NotFoundError."""
-    row = await tx.row("export_by_id", export_id=export_id)
-    if row is None:
-        raise NotFoundError(f"there is no export {export_id}", next_step="dialer exports list")
-    return _seen(row, now)
-
-
-def file_of(export: Mapping[str, Any]) -> Path:
-    """Where the file of an export lies.
-
-    Raises WrongStateError when none was written, or not to a file, and NotFoundError when it is
-    not there any more.
-    """
-    name, path = f"export {export['id']}", Path(export["path"])
-    if export["finished_at"] is None:
-        raise WrongStateError(
-            f"{name} is {export['state']}: there is no file of it",
-            next_step=f"dialer jobs show {export['job_id']}",
-        )
-    if path == STDOUT:
-        raise WrongStateError(f"{name} went to standard output; dialer keeps no copy")
-    if not path.is_file():
-        raise NotFoundError(
-            f"the file of {name} is not there any more: {path}",
-            next_step=f"dialer {export['what']} export",
-        )
-    return path
-
-
-def copied(export: Mapping[str, Any], target: Path) -> tuple[Path, int]:
-    """Write the file of an export once more, to *target* or into that folder; returns where it is
-    and its bytes. Raises as :func:`file_of` does, and UsageError when it cannot be written.
-    """
-    source, size = file_of(export), 0
-    if target.is_dir():
-        target /= source.name
-    with source.open("rb") as original, placed(target) as file:
-        while chunk := original.read(_CHUNK):
-            size += file.write(chunk)
-    return target, size
-
-
-async def record_copy(tx: Tx, export: Mapping[str, Any], target: Path, size: int, now: int) -> None:
-    """Write down that people's data lies in one more place."""
-    after = {"export_id": export["id"], "bytes": size}
-    await audit_log.record(tx, "exports.get", _shown(target), now, after=after)
-
-
-def _seen(row: Row, now: int) -> Mapping[str, Any]:
-    return dict(row) | {"state": work.state_of(row, now)}

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dialer.errors import UsageError
 from dialer.exporting.records import Record
-from dialer.lists.columns import Field, match, split_tags
+from dialer.lists.columns import FORMULA_SIGNS, Field, match, split_tags
 from dialer.lists.csvio import DELIMITERS
 from dialer.lists.export_columns import (
     METRIC_COLUMNS,
@@ -28,16 +28,15 @@ from dialer.suggestions import close_matches, did_you_mean
 
 #: What a table's header must not hold: a reader might take it for another header.
 _MISLEADING: Final = frozenset(f"{DELIMITERS}\"'\r\n")
-#: A header that begins like this would be a formula.
-_SIGNS: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 _PERSON: Final = ("phone", "name", "email", "language", "timezone")
 _OF_MEMBERS: Final = ("state", "reason", "attempts", "last_outcome", "next_at")
 #: Every fact of an attempt, by its name in JSON.
 CALL_COLUMNS: Final = (
     "id", "campaign", "contact_id", "name", "to", "from", "state", "outcome", "detail",
     "started_at", "sent_at", "ringing_at", "answered_at", "ended_at", "closed_at", "duration_s",
-    "carrier_status", "answered_by", "sip_code", "error_code", "sid", "zones", "regions",
-    "local_weekday", "local_hour", "rule_set_id",
+    "carrier_status", "answered_by", "verdict", "machine_kind", "message_left_at", "label",
+    "sip_code", "error_code", "sid", "zones", "regions", "local_weekday",
+    "local_hour", "rule_set_id",
 )  # fmt: skip
 
 
@@ -145,7 +144,7 @@ def _header(variable: str) -> str:
 
 def _reads_plainly(variable: str) -> bool:
     taken: Collection[str] = (*_PERSON, *METRIC_COLUMNS)
-    if variable in taken or variable_of(variable) is not None or variable.startswith(_SIGNS):
+    if variable in taken or variable_of(variable) is not None or variable.startswith(FORMULA_SIGNS):
         return False
     if not variable.isprintable() or not _MISLEADING.isdisjoint(variable):
         return False

@@ -51,13 +51,17 @@ class ForecastCarrier:
         dealer: Dealer,
         calls_before: Mapping[str, int],
         ends_at: Callable[[float], int],
+        *,
+        leaves_message: bool = False,
     ) -> None:
+        """Where a message is left on machines, each of them takes it."""
         self.placed = 0
         self.busy_s = 0.0
         self._clock = clock
         self._dealer = dealer
         self._calls = Counter(calls_before)
         self._ends_at = ends_at
+        self._leaves_message = leaves_message
         self._news: asyncio.Queue[CallEvent] = asyncio.Queue()
 
     async def report(self, receive: Callable[..., Awaitable[None]], heard: asyncio.Event) -> None:
@@ -90,6 +94,8 @@ class ForecastCarrier:
             # That brief a call was heard out only if the carrier has asked what to say.
             asked = CallEvent(attempt_id, sid, EventSource.ANSWER, now)
             self._news.put_nowait(asked)
+        if self._leaves_message and card.outcome is Outcome.MACHINE:
+            self._news.put_nowait(CallEvent(attempt_id, sid, EventSource.LEFT, now))
         self._news.put_nowait(
             CallEvent(
                 attempt_id,

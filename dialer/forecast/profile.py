@@ -21,7 +21,7 @@ from dialer.forecast.cards import CLASSES, Card, Deck, class_of, noisy_size
 from dialer.forecast.snapshot import Member, Setup
 from dialer.model import Agent, AgentKind, AmdMode, OnMachine
 from dialer.places import zone_of
-from dialer.scripts import GREETING_S, VERDICT_S
+from dialer.scripts import listen_s
 from dialer.timezones import zone
 from retries.outcome import Outcome
 from retries.policy import FINAL
@@ -127,7 +127,4 @@ class Callees:
         if self.agent.kind is not AgentKind.MESSAGE:
             return math.inf
         campaign = self.setup.campaign
-        if campaign.amd is AmdMode.OFF:
-            return self._spoken_s() + KEY_WAIT_S
-        leaves_message = campaign.on_machine is OnMachine.LEAVE_MESSAGE
-        return self._spoken_s() + (GREETING_S if leaves_message else VERDICT_S)
+        return self._spoken_s() + max(listen_s(campaign.amd, campaign.on_machine), KEY_WAIT_S)

@@ -17,7 +17,7 @@ from dialer.forecast.tally import Tally, tally
 from dialer.forecast.world import Keeper, furnish
 from dialer.hours import Hours
 from dialer.leases import Lease
-from dialer.model import AttemptId, CampaignId
+from dialer.model import AttemptId, CampaignId, OnMachine
 from dialer.ports import Clock, Database
 from dialer.settings import Settings
 from dialer.simulation.clock import SimClock
@@ -98,7 +98,8 @@ def _carrier(problem: Problem, clock: Clock, hours: Hours) -> ForecastCarrier:
     deck, rng = _deck(problem, hours), _stream(problem, "cards")
     dealer = Dealer(deck, rng, evenly=problem.scale.factor > 1)
     calls_before = {member.phone: member.attempts for member in problem.members}
-    return ForecastCarrier(clock, dealer, calls_before, ends_at)
+    leaves_message = problem.campaign.on_machine is OnMachine.LEAVE_MESSAGE
+    return ForecastCarrier(clock, dealer, calls_before, ends_at, leaves_message=leaves_message)
 
 
 def _deck(problem: Problem, hours: Hours) -> Deck:

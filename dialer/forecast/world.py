@@ -13,7 +13,7 @@ from dialer.forecast.problem import Allowance, Problem
 from dialer.forecast.snapshot import Member
 from dialer.forecast.stand_ins import StandIn, weights
 from dialer.hours import Hours
-from dialer.model import CampaignId, DaemonId, NumberId
+from dialer.model import AmdMode, CampaignId, DaemonId, NumberId
 from dialer.ports import Clock, Database, Tx
 from dialer.states import CampaignEvent
 
@@ -49,6 +49,9 @@ async def furnish(
         agent_id=agent_id,
         schedule_id=schedule_id,
         numbers=weights(problem.stand_ins),
+        # Whoever detects machines out there: here the cards know, and the carrier says so.
+        amd=problem.campaign.amd if problem.campaign.amd is AmdMode.OFF else AmdMode.CARRIER,
+        amd_shadow=(),
     )
     campaign_id = await campaigns.create(tx, new, at)
     await tx.many("save_rotation", [_turn(campaign_id, each) for each in problem.stand_ins])

@@ -28,7 +28,7 @@ from dialer.importing.records import Begun, Example, Identity, ImportCounts, Imp
 from dialer.importing.sifting import Kept, PeoplePortion, Sieve, Sifted
 from dialer.lists.columns import Columns, Field
 from dialer.lists.csvio import START, Position, Rejection, Table, TableRow
-from dialer.lists.intake import MOST_ROWS, Pace, Portion, Seen, batches
+from dialer.lists.intake import MOST_ROWS, NumbersSeen, Pace, Portion, batches
 from dialer.lists.rejected_rows import RejectedRows
 from dialer.lists.row_workers import BATCH, Read, Reading, collecting_seldom, reader
 from dialer.people import contacts
@@ -141,7 +141,7 @@ class Import:
             order.skip_elsewhere,
         )
         self._pace: Final = pace or Pace()
-        self._seen: Final = Seen()  # the numbers of rows that were taken
+        self._seen: Final = NumbersSeen()  # the numbers of rows that were taken
         self._begun: Begun | None = None  # None for a dry run
         self._position = START  # behind the last row that is dealt with
         self.counts = ImportCounts()
@@ -149,6 +149,7 @@ class Import:
         self.gone_on_after = 0  # rows that a run before this one has dealt with
         self.glimpses: Final[list[Glimpse]] = []  # of a dry run
         self.report_path = ""  # of an import that was in already
+        self.finished_at: int | None = None  # of such an import
 
     @property
     def bytes_done(self) -> int:
@@ -225,6 +226,7 @@ class Import:
                 self.counts = await import_records.counts_of(tx, before)
                 if before["state"] == ImportState.DONE:
                     self.ending = Ending.REPEATED
+                    self.finished_at = before["finished_at"]
                     self.report_path = before["report_path"] if self.counts.rejected else ""
                     return False
             job = await Job.start(tx, JobKind.IMPORT, order.table.name, now, total=identity.size)

@@ -32,6 +32,12 @@ class Undone:
     dialed: int  # members that stay, because they were called
     updated: int  # contacts that were known before, and keep what the list told of them
     told: int  # contacts that stay, because a list or an operator has told of them since
+    undone_at: int | None  # UTC ms: it had been undone before, then
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether it had been undone before, to its end."""
+        return self.undone_at is not None and not (self.members or self.contacts)
 
 
 async def undo(
@@ -57,8 +63,16 @@ async def undo(
     async with database.write() as tx:
         told = await tx.value("told_of_since", import_id=import_id)
         undone = Undone(
-            import_id, members, contacts, await _dialed(tx, found), found["updated"], int(told)
+            import_id,
+            members,
+            contacts,
+            await _dialed(tx, found),
+            found["updated"],
+            int(told),
+            found["undone_at"],
         )
+        if undone.nothing_left:
+            return undone
         await tx.run("bump_revision")
         after = asdict(undone)
         await audit_log.record(tx, "imports.undo", str(import_id), clock.now(), after=after)

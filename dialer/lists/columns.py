@@ -17,6 +17,7 @@ from itertools import chain, count
 from operator import itemgetter
 from typing import Final
 
+from dialer.amounts import few
 from dialer.errors import UsageError
 from dialer.lists.export_columns import METRIC_COLUMNS, variable_of
 from dialer.people.person import Fault, Person, Priority, RowFault
@@ -134,7 +135,8 @@ _DIGITS: Final = re.compile(r"\d+")
 _TAG_MARKS: Final = re.compile(r"[,;|]")
 #: How a cell begins that spreadsheets take for a formula (OWASP ASVS 1.2.10), in either width;
 #: the blanks on that list are stripped from cells.
-_FORMULA: Final = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA: Final = f"[{re.escape(''.join(FORMULA_SIGNS))}]"
 #: The same, kept from it by an apostrophe; a text that looks like it gets one more.
 _GUARDED: Final = re.compile(f"'+{_FORMULA}")
 _TO_GUARD: Final = re.compile(f"'*{_FORMULA}")
@@ -416,5 +418,4 @@ def _joined(name: str, first: str, last: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+    return few([*map(repr, names)], _SHOWN)

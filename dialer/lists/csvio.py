@@ -148,6 +148,7 @@ class CsvTable:
         self.size: Final = text.size
         self._damaged = text.damaged
         self._lines = _Lines(text)
+        _refuse_json(name, self._lines.sample())
         found, first_line = _separator(self._lines.sample())
         self.delimiter: Final = delimiter or found
         self._lines.skip(first_line)
@@ -206,7 +207,17 @@ class CsvTable:
         return TableRow(number, cells)
 
 
+#: How JSON begins: an object, or a list of them.
+_JSON: Final = re.compile(r"\s*(\[\s*)?\{\s*(\"|\}|$)|\s*\[\s*(\]|$)")
 _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+def _refuse_json(name: str, sample: Sequence[str]) -> None:
+    if _JSON.match("".join(sample[:2])):
+        raise UsageError(
+            f"{name} is JSON, and lists come as CSV or .xlsx",
+            next_step="if it was exported here, export it as CSV: dialer contacts export FILE.csv",
+        )
 
 
 def delimiter_named(text: str) -> str:
@@ -423,8 +434,3 @@ def _is_database(file: Path) -> bool:
             return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:  # what we may not read is no database of ours
         return False
-
-
-def private(path: str, flags: int) -> int:
-    """Open a file so that only its owner may read it."""
-    return os.open(path, flags, 0o600)

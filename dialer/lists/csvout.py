@@ -2,16 +2,16 @@
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from dialer.errors import UsageError
 from dialer.lists.columns import guarded
-from dialer.lists.csvio import private, spare_databases
+from dialer.lists.csvio import spare_databases
+from dialer.own_files import named_when_whole, private
 
 #: The name that stands for standard output.
 STDOUT: Final = Path("-")
@@ -98,11 +98,5 @@ def _put_in_place(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    whole = path.resolve()  # a link stays one
-    place = whole.with_name(f".{whole.name}.{os.getpid()}.partial")  # two may be under way
-    try:
+    with named_when_whole(path) as place:
         yield place
-        place.replace(whole)
-    finally:
-        with suppress(OSError):  # most likely it has been moved
-            place.unlink()

@@ -51,7 +51,7 @@ class Portion(Generic[T, R]):
         return len(self.taken) + len(self.rejected)
 
 
-class Seen:
+class NumbersSeen:
     """The numbers that have come so far, and in which row, in a fraction of a dictionary's memory.
 
     They lie in one flat array, each at the first free place from where it belongs on.

@@ -9,8 +9,9 @@ from typing import IO, Any, Final, Self
 
 from dialer.errors import UsageError
 from dialer.lists.columns import HINT_COLUMN, REJECTED_COLUMNS
-from dialer.lists.csvio import STDIN, Rejection, TableRow, private, spare_databases
+from dialer.lists.csvio import STDIN, Rejection, TableRow, spare_databases
 from dialer.lists.decoding import mended
+from dialer.own_files import private
 
 #: A cell of a row that is written down is cut at this length: such a row could not be read at all.
 MOST_CHARS: Final = 10_000

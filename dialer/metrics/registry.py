@@ -12,13 +12,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from amd.verdict import Verdict, carrier_verdict
+from amd.verdict import Verdict
 from dialer import __version__
 from dialer.meters import (
     CarrierOp,
     Meters,
-    Reconciled,
     RetryReason,
+    SilentCallFate,
     TransactionKind,
     WebhookResult,
 )
@@ -26,13 +26,14 @@ from dialer.metrics.gauges import Gauges
 from dialer.metrics.readings import OTHER, OwnLabels, Readings
 from dialer.metrics.series import NAMESPACE, NO_LABELS, Counts, Histograms
 from dialer.model import AmdMode, CallFacts, CampaignId, NumberId
-from dialer.outcomes import ring_s
+from dialer.outcomes import ring_s, verdict_of
 from retries.outcome import Outcome
 
 MS: Final = 1000
 #: The topics of the addresses the carrier is given.
 WEBHOOK_ROUTES: Final = (
-    "status", "amd", "answer", "message", "keypress", "incoming", "incoming_keypress",
+    "status", "amd", "answer", "connect", "identify", "message", "left", "transcript", "keypress",
+    "incoming", "incoming_keypress",
 )  # fmt: skip
 #: What the carrier answers: classes of HTTP statuses, the one that means *not now*, nothing.
 NO_ANSWER: Final = "none"
@@ -93,7 +94,7 @@ class Metrics(Meters):
                 labels=lambda key: (self._labels.campaign(key[0]), str(key[1])),
             )
         )
-        # By campaign, outcome, detector and the carrier's word: one addition tells both.
+        # By campaign, outcome, detector and who answered: one addition tells both.
         self._ends = self._ended.of
         self._registered(
             Counts(
@@ -106,7 +107,9 @@ class Metrics(Meters):
             )
         )
         self._reconciled = self._closed(
-            "calls_reconciled", "Silent calls that were looked for, by result.", verdict=Reconciled
+            "calls_reconciled",
+            "Silent calls that were looked for, by result.",
+            verdict=SilentCallFate,
         )
         self._violations = self._closed(
             "compliance_violations", "Attempts that became two calls: it must stay 0."
@@ -132,14 +135,15 @@ class Metrics(Meters):
         self, campaign_id: CampaignId, outcome: Outcome, mode: AmdMode, facts: CallFacts
     ) -> None:
         answered = facts.answered_at is not None
-        self._ends[campaign_id, outcome, mode, (facts.answered_by or "") if answered else None] += 1
+        who = str(verdict_of(facts, mode)) if answered and mode is not AmdMode.OFF else None
+        self._ends[campaign_id, outcome, mode, who] += 1
         rang_s = ring_s(facts)
         if rang_s is not None:
             self._ring.observe(rang_s)
         if answered and facts.duration_s is not None:
             self._talk[outcome].observe(facts.duration_s)
 
-    def reconciled(self, verdict: Reconciled) -> None:
+    def reconciled(self, verdict: SilentCallFate) -> None:
         self._reconciled.of[verdict,] += 1
 
     def promise_broken(self) -> None:
@@ -266,10 +270,8 @@ class Metrics(Meters):
 
 def _detected(key: tuple[CampaignId, Outcome, AmdMode, str | None]) -> tuple[str, ...] | None:
     """The labels of who answered, if somebody did and somebody else detected it."""
-    *_, mode, word = key
-    if word is None or mode is AmdMode.OFF:
-        return None
-    return str(mode), str(carrier_verdict(word))
+    *_, mode, who = key
+    return None if who is None else (str(mode), who)
 
 
 def _code(status: int | None) -> str:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from dialer import do_not_call
+from dialer.model import EventSource
 from dialer.people.names import in_ranges
 from dialer.ports import Row, Tx
 
@@ -97,6 +98,8 @@ def _attempts(rows: Sequence[Row]) -> Iterator[Happening]:
 
 def _news(row: Row) -> Happening:
     word = row["status"] or (f"answered by {row['answered_by']}" if row["answered_by"] else "")
+    if row["source"] == EventSource.LEFT:
+        word = "a message was spoken to its end"
     sip = f", SIP {row['sip_code']}" if row["sip_code"] else ""
     text = f"{row['source']}: {word}{sip}"
     return Happening(row["at"], Kind.NEWS, text, row["campaign"], row["attempt_id"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from dialer.amounts import few
 from dialer.errors import NotFoundError
 from dialer.phones import PhoneError, e164
 from dialer.ports import Tx
@@ -27,11 +28,9 @@ class Named:
     def known(self, *, partial: bool) -> Sequence[int]:
         """The contacts; raises NotFoundError when a name was nobody's, unless *partial* will do."""
         if self.unknown and not partial:
-            more = len(self.unknown) - _SHOWN
-            names = ", ".join(map(repr, self.unknown[:_SHOWN]))
+            names = few([*map(repr, self.unknown)], _SHOWN)
             raise NotFoundError(
-                f"there is no contact {names}{f' and {more:,} more' if more > 0 else ''};"
-                " nothing was done",
+                f"there is no contact {names}; nothing was done",
                 next_step="do it for the others: add --partial",
             )
         return self.ids

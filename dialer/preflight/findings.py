@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from dialer.amounts import counted, few
 from dialer.model import WaitReason
 from dialer.permission import not_active
 from dialer.preflight.audience import SHORT_HOURS, Reach, Spot
@@ -151,7 +152,7 @@ def _windows(facts: Facts) -> Iterator[Finding]:
 
 
 def _places(found: Sequence[Spot]) -> str:
-    return _some([spot.place.key for spot in found])
+    return few([spot.place.key for spot in found], NAMED)
 
 
 def _members(found: Iterable[Spot]) -> int:
@@ -200,11 +201,11 @@ def _decide(concerns: Sequence[Concern]) -> str:
 
 def _where(concerns: Sequence[Concern]) -> str:
     regions = dict.fromkeys(region for each in concerns for region in each.regions)
-    return _some([*regions] or ["places nobody knows"])
+    return few([*regions] or ["places nobody knows"], NAMED)
 
 
 def _ids(concerns: Sequence[Concern]) -> str:
-    return _some([f"{each.rule.id} ({each.members:,})" for each in concerns])
+    return few([f"{each.rule.id} ({each.members:,})" for each in concerns], NAMED)
 
 
 def _most(concerns: Sequence[Concern]) -> int:
@@ -235,7 +236,7 @@ def _numbers(facts: Facts) -> Iterator[Finding]:
         yield _warning(
             Code.NUMBERS_NOT_OWNED,
             len(pool.not_owned),
-            f"the carrier's account does not own {_some(pool.not_owned)}",
+            f"the carrier's account does not own {few(pool.not_owned, NAMED)}",
             "dialer numbers sync",
         )
     pace, days = facts.pace, facts.deployment.within_days
@@ -244,8 +245,8 @@ def _numbers(facts: Facts) -> Iterator[Finding]:
         yield _info(
             Code.NUMBER_CAPS,
             pool.lasting,
-            f"{_count(pool.lasting, 'number')} at {pace.daily_cap} calls a day: {_days(facts)};"
-            f" {_range(least, most)} would make it in {_count(days, 'day')}",
+            f"{counted(pool.lasting, 'number')} at {pace.daily_cap} calls a day: {_days(facts)};"
+            f" {_range(least, most)} would make it in {counted(days, 'day')}",
         )
 
 
@@ -324,7 +325,7 @@ def _weeks(pace: Pace) -> str:
 
 def _hours(hours: float) -> str:
     minutes = math.ceil(hours * 60)
-    return _count(minutes, "minute") if minutes < 120 else f"{_figure(hours)} hours"
+    return counted(minutes, "minute") if minutes < 120 else f"{_figure(hours)} hours"
 
 
 def _figure(number: float) -> str:
@@ -346,18 +347,8 @@ def _info(code: Code, count: int, text: str, cure: str = "") -> Finding:
     return Finding(Level.INFO, code, count, text, cure)
 
 
-def _some(names: Sequence[str]) -> str:
-    """The first few names, and how many there are beside them."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def _people(count: int) -> str:
-    return _count(count, "contact")
+    return counted(count, "contact")
 
 
 def _are(count: int) -> str:

@@ -5,8 +5,7 @@
 "off": {"GB": "our counsel, 2 March"}, "on": ["US/debt"], "made": 1}``
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from dialer.hours_format import format_weekly, parse_weekly
 from dialer.rules.rule import OWN_PREFIX, Rule, parse_cap
 from dialer.rules.rule_set import Changes
 from dialer.suggestions import close_matches, did_you_mean
+from dialer.value_words import said_of, text_in
 
 _FIELDS: Final = ("own", "off", "on", "made")
 _RULE_FIELDS: Final = (
@@ -69,7 +69,7 @@ def from_json(form: object) -> Changes:
     off = _object(fields["off"], "off")
     return Changes(
         own=own,
-        off={rule_id: _text(reason, f"off, {rule_id}") for rule_id, reason in off.items()},
+        off={rule_id: text_in(reason, f"off, {rule_id}") for rule_id, reason in off.items()},
         on=frozenset(_texts(fields, "on")),
         made=made,
     )
@@ -86,21 +86,21 @@ def _check_ids(ids: Sequence[str], made: int) -> None:
 
 def _own_rule(form: object, where: str) -> Rule:
     fields = _fields(form, _RULE_FIELDS, where)
-    with _said_of(f"{where}, hours"):
-        weekly = parse_weekly(_text(fields["hours"], f"{where}, hours"))
-    with _said_of(f"{where}, caps"):
+    with said_of(f"{where}, hours"):
+        weekly = parse_weekly(text_in(fields["hours"], f"{where}, hours"))
+    with said_of(f"{where}, caps"):
         caps = tuple(parse_cap(text) for text in _texts(fields, "caps"))
-    with _said_of(where):
+    with said_of(where):
         return Rule(
-            id=_text(fields["id"], "id"),
-            region=_text(fields["region"], "region"),
+            id=text_in(fields["id"], "id"),
+            region=text_in(fields["region"], "region"),
             weekly=weekly,
             holidays=tuple(_texts(fields, "holidays")),
             caps=caps,
-            zone=None if fields["zone"] is None else _text(fields["zone"], "zone"),
+            zone=None if fields["zone"] is None else text_in(fields["zone"], "zone"),
             valid_from=_date(fields, "valid_from"),
             valid_to=_date(fields, "valid_to"),
-            note=_text(fields["note"], "note"),
+            note=text_in(fields["note"], "note"),
         )
 
 
@@ -118,8 +118,8 @@ def parse_date(text: str) -> date:
 def _date(fields: Mapping[str, object], name: str) -> date | None:
     if fields[name] is None:
         return None
-    with _said_of(name):
-        return parse_date(_text(fields[name], name))
+    with said_of(name):
+        return parse_date(text_in(fields[name], name))
 
 
 def _fields(form: object, names: Sequence[str], where: str) -> Mapping[str, object]:
@@ -149,19 +149,4 @@ def _list(fields: Mapping[str, object], name: str) -> list[object]:
 
 
 def _texts(fields: Mapping[str, object], name: str) -> list[str]:
-    return [_text(each, name) for each in _list(fields, name)]
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: not a text: {value!r}")
-    return value
-
-
-@contextmanager
-def _said_of(where: str) -> Iterator[None]:
-    """Begin the message of a :exc:`UsageError` with the place it speaks of."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{where}: {error.message}", next_step=error.next_step) from error
+    return [text_in(each, name) for each in _list(fields, name)]

@@ -7,11 +7,12 @@ that a file with that name is always a whole one.
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from dialer.errors import NotFoundError, StoreBusyError, StoreError, UsageError
+from dialer.own_files import clear_away, make_durable, named_when_whole, private
 
 #: So many steps of SQLite's machine lie between two looks whether anybody still wants the copy.
 _STEPS: Final = 100_000
@@ -45,21 +46,18 @@ def back_up(
 @contextmanager
 def _written_apart(copy: Path) -> Iterator[Path]:
     """A file beside *copy* that takes its name when the block ends well, else vanishes."""
-    partial = copy.with_name(f".{copy.name}.{os.getpid()}.partial")  # two may be under way
-    try:
-        # Empty, so that VACUUM INTO accepts it, and private from its first byte on.
-        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
-    except OSError as error:
-        raise UsageError(f"{copy} cannot be written: {error.strerror}") from None
-    try:
-        yield partial
-        flush(partial)
-        partial.rename(copy)
-        flush(copy.parent)
-    finally:
-        for leftover in (partial, Path(f"{partial}-journal")):
-            with suppress(FileNotFoundError):
-                leftover.unlink()
+    with named_when_whole(copy) as partial:
+        try:
+            # Empty, so that VACUUM INTO accepts it, and private from its first byte on.
+            os.close(private(os.fspath(partial), os.O_CREAT | os.O_WRONLY | os.O_TRUNC))
+        except OSError as error:
+            raise UsageError(f"{copy} cannot be written: {error.strerror}") from None
+        try:
+            yield partial
+            make_durable(partial)
+        finally:
+            clear_away(Path(f"{partial}-journal"))
+    make_durable(copy.parent)
 
 
 def _check(copy: Path) -> None:
@@ -67,15 +65,6 @@ def _check(copy: Path) -> None:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
     if found != ["ok"]:
         raise StoreError(f"the copy is damaged: {found[0]}", next_step="dialer db check")
-
-
-def flush(path: Path) -> None:
-    """Make what is in a file or folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """Opening the database a deployment is set to, with the schema this release needs."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from dialer.errors import NotFoundError, SchemaError, UnreachableError, UsageError
+from dialer.errors import NotFoundError, SchemaError, StoreBusyError, UnreachableError, UsageError
 from dialer.meters import NO_METERS, Meters
 from dialer.ports import DAEMON, Rng
 from dialer.store.naming import shown
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from dialer.store.postgres import PostgresDatabase
 
 #: The newest migration; a test compares it with what alembic finds.
-SCHEMA: Final = "0004"
+SCHEMA: Final = "0005"
 
 AnyDatabase: TypeAlias = "SqliteDatabase | PostgresDatabase"
 
@@ -56,6 +57,43 @@ async def opened(
                 next_step="dialer db upgrade",
             )
         yield store
+
+
+@contextmanager
+def made_apart(database: str) -> Iterator[str]:
+    """Where a command of one transaction is to work whose SQLite file is not there: in another
+    file, which takes that name when the block is through, and goes when it fails. So whoever
+    mistypes a name or a value leaves no empty database behind, and nobody finds a half made one.
+
+    Raises StoreBusyError when somebody else has made the file in the meantime.
+    """
+    path = Path(database).resolve()
+    if "://" in database or path.exists() or not os.access(path.parent, os.W_OK):
+        yield database
+        return
+    apart = path.with_name(f".{path.name}.new-{os.getpid()}")
+    try:
+        yield str(apart)
+        if apart.exists():
+            _put_in_place(apart, path)
+    finally:
+        for side in ("", "-wal", "-shm", "-journal"):
+            apart.with_name(f"{apart.name}{side}").unlink(missing_ok=True)
+
+
+def _put_in_place(apart: Path, path: Path) -> None:
+    try:
+        os.link(apart, path)  # never over a file that is there
+    except FileExistsError:
+        raise StoreBusyError(
+            f"another program made the database {path} meanwhile; nothing was written to it",
+            next_step="run the same command again",
+        ) from None
+    except OSError as error:
+        raise UnreachableError(
+            f"database {path} cannot be made: {error.strerror}",
+            next_step="make it first: dialer db upgrade",
+        ) from error
 
 
 def _store(

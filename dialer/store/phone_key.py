@@ -7,6 +7,7 @@ from typing import Final
 
 from dialer.erased import PhoneKey
 from dialer.errors import UnreachableError, UsageError
+from dialer.own_files import clear_away, make_durable, partial_of, private
 from dialer.randomness import secret_bytes
 
 #: HMAC-SHA256 takes as much chance as its hash is long.
@@ -75,9 +76,9 @@ def _make(file: Path) -> None:
     """Write a new key, unless there is one; whole and durable before it has its name."""
     if file.exists():
         return
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    partial = partial_of(file)
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = private(os.fspath(partial), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             os.write(descriptor, f"{secret_bytes(_BYTES).hex()}\n".encode())
             os.fsync(descriptor)
@@ -90,7 +91,7 @@ def _make(file: Path) -> None:
             next_step="make the folder writable, or set DIALER_PRIVACY_KEY",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        clear_away(partial)
 
 
 def _name(partial: Path, file: Path) -> None:
@@ -99,8 +100,4 @@ def _name(partial: Path, file: Path) -> None:
         file.hardlink_to(partial)
     except FileExistsError:
         return
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    make_durable(file.parent)

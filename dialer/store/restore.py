@@ -19,13 +19,15 @@ from typing import Final
 from dialer import audit_log, restored, rule_book
 from dialer.errors import NotFoundError, StoreBusyError, StoreError, UsageError
 from dialer.model import CampaignId
+from dialer.own_files import make_durable
 from dialer.ports import Rng, Tx
 from dialer.restored import Begun, Repeated, StoppedCampaign, Stops
 from dialer.rules.rule_set import Changes
 from dialer.states import CampaignStatus
 from dialer.store import migrate
-from dialer.store.backup import back_up, flush
+from dialer.store.backup import back_up
 from dialer.store.exclusive import sole_daemon
+from dialer.store.holders import holders
 from dialer.store.sqlite import SqliteDatabase
 
 #: Without these it is some other program's database.
@@ -176,7 +178,7 @@ class Preparation:
         with _told(self.file):
             with closing(sqlite3.connect(self.file)) as connection:
                 connection.execute("PRAGMA journal_mode=DELETE")
-            flush(self.file)
+            make_durable(self.file)
         there = self.database.exists()
         try:
             for side in _SIDES:  # of one whose log could not be emptied: it goes with its pages
@@ -185,7 +187,7 @@ class Preparation:
             if there:
                 _named_twice(self.database, replaced)
             self.file.rename(self.database)
-            flush(self.database.parent)
+            make_durable(self.database.parent)
         except OSError as error:
             raise StoreError(f"{self.copy} cannot be put in place: {error.strerror}") from error
         return replaced if there else None
@@ -259,13 +261,24 @@ def _alone(database: Path, busy_timeout_s: float) -> Iterator[sqlite3.Connection
             old.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                raise StoreBusyError(
-                    f"another program has {database} open",
-                    next_step="end it (a command, an open sqlite3 shell?), then restore again",
-                ) from error
+                raise _held(database) from error
             yield None
         else:
             yield old
+
+
+def _held(database: Path) -> StoreBusyError:
+    found = holders(database)
+    if not found:
+        return StoreBusyError(
+            f"another program has {database} open",
+            next_step="end it (a command, an open sqlite3 shell?), then restore again",
+        )
+    named = ", ".join(f"process {each.pid} ({each.command})" for each in found)
+    pids = " ".join(str(each.pid) for each in found)
+    return StoreBusyError(
+        f"{database} is open in {named}", next_step=f"end it: kill {pids}, then restore again"
+    )
 
 
 def _carry_over(old: sqlite3.Connection, fresh: Path) -> tuple[Carried | None, Stops]:

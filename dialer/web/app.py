@@ -6,8 +6,10 @@ from dialer import __version__
 from dialer.web.callbacks import callback_routes
 from dialer.web.health import health_routes
 from dialer.web.incoming import incoming_routes
+from dialer.web.media import media_routes
 from dialer.web.opt_out import opt_out_routes
 from dialer.web.services import WebServices
+from dialer.web.transcripts import transcript_routes
 
 
 def create_app(services: WebServices) -> FastAPI:
@@ -26,6 +28,8 @@ def create_app(services: WebServices) -> FastAPI:
         redirect_slashes=False,
         routes=[
             *callback_routes(services),
+            *transcript_routes(services),
+            *media_routes(services),
             *incoming_routes(services),
             *opt_out_routes(services),
             *health_routes(services),

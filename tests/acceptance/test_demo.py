@@ -17,6 +17,8 @@ from dialer.audit import sqlite, truth_file
 from dialer.audit.check import check
 from dialer.audit.records import Bounds
 from dialer.audit.report import Invariant, Report, Result, Scope, Violation
+from dialer.carrier_sim.profiles import Machine
+from dialer.carrier_sim.scenes import Kind
 from dialer.demo import DemoResult
 from dialer.states import FINAL_MEMBER_STATES, AttemptState, MemberState
 from retries.outcome import Outcome
@@ -39,7 +41,7 @@ SCHEMA: Final = {
     "type": "object",
     "additionalProperties": False,
     "required": [
-        "campaign", "contacts", "members", "unfinished", "attempts", "outcomes", "failed",
+        "campaign", "contacts", "members", "unfinished", "attempts", "outcomes", "failed", "heard",
         "comparison", "folder",
     ],
     "properties": {
@@ -50,6 +52,11 @@ SCHEMA: Final = {
         "attempts": counts([AttemptState.ENDED, AttemptState.NOT_PLACED, AttemptState.RELEASED]),
         "outcomes": counts(list(Outcome)),
         "failed": {"type": "object"},
+        "heard": {
+            "type": "object",
+            "propertyNames": {"enum": list(Kind)},
+            "additionalProperties": counts([*Outcome, *Machine]),
+        },
         "comparison": {
             "type": "object",
             "additionalProperties": False,
@@ -81,6 +88,9 @@ def test_a_demo_runs_to_its_end_and_agrees_with_the_carrier(demo: Done) -> None:
     jsonschema.validate(demo.json, SCHEMA)
     assert sum(demo.json["members"].values()) == CONTACTS
     assert demo.json["comparison"]["calls_compared"] == demo.json["attempts"][AttemptState.ENDED]
+    heard = demo.json["heard"]
+    assert sum(sum(taken.values()) for taken in heard.values()) > CONTACTS / 3
+    assert max(heard["human"], key=heard["human"].get) == Outcome.HUMAN
     assert "$ dialer campaign start Demo" in demo.err
 
 
@@ -103,9 +113,8 @@ def test_a_difference_or_an_unfinished_member_fails_the_demo(
     }  # fmt: skip
     violations = [Violation("agreement", difference) for difference in differences]
     invariant = Invariant("agreement", lambda _: iter(violations), lambda _: Scope(), "look")
-    result = DemoResult(
-        status, Report([Result(invariant, Scope(CONTACTS), violations)], CONTACTS), None
-    )
+    report = Report([Result(invariant, Scope(CONTACTS), violations)], CONTACTS)
+    result = DemoResult(status, report, None, {"voicemail": {"human": 1, "voicemail": 2}})
 
     with mock.patch("dialer.demo.run", return_value=result):
         told = Cli(tmp_path).here("demo")
@@ -116,6 +125,7 @@ def test_a_difference_or_an_unfinished_member_fails_the_demo(
     told_of = [f"agreement: {difference}" for difference in differences]
     assert as_json.json["comparison"]["differences"] == told_of
     assert f"{done} of {CONTACTS} contacts done" in told.out
+    assert "voicemail as human 1  voicemail 2" in told.out
     assert all(difference in told.out for difference in differences)
 
 

@@ -298,7 +298,7 @@ async def test_a_number_leaves_while_somebody_edits_its_campaigns(
 async def waiting_for_a_lock(database: AnyDatabase) -> None:
     """Until somebody waits for somebody else."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await rows(database, query))[0][0] == 0:  # noqa: ASYNC110  a database tells nobody
             await asyncio.sleep(0.01)
 

@@ -43,7 +43,7 @@ def entries(cli: Cli, *words: str) -> list[dict[str, Any]]:
 #: what was decided, and whose own deeds are entries of "daemon".
 NO_ENTRY = frozenset(
     {
-        "agents list", "agents show", "audit", "audit-log export", "audit-log list",
+        "agents list", "agents show", "amd evaluate", "amd report", "amd train", "audit", "audit-log export", "audit-log list",
         "audit-log show", "audit-log verify", "calls list", "calls show", "calls tail",
         "campaign check", "campaign export-config", "campaign list", "campaign settings diff",
         "campaign settings get", "campaign show", "campaign status", "campaign wait",
@@ -60,7 +60,7 @@ NO_ENTRY = frozenset(
     }
 )  # fmt: skip
 #: Those whose entries other tests look for: they want a call that goes on, a long job, a copy.
-ELSEWHERE = frozenset({"calls hangup", "db reconcile", "db restore", "jobs cancel"})
+ELSEWHERE = frozenset({"calls hangup", "calls label", "db reconcile", "db restore", "jobs cancel"})
 
 #: What an operator does, in an order in which it can be done, and what is left in the log.
 SAY = ("--number", NUMBER, "--say", "Hello")

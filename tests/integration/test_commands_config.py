@@ -61,7 +61,7 @@ def test_no_secret_is_shown(dialer: Cli) -> None:
     secrets = {
         name: f"hush{at}"
         for at, name in enumerate(Settings.model_fields)
-        if configuring._is_secret(name)
+        if configuring._is_wholly_secret(name)
     }
     dialer = dialer.set(
         **secrets,

@@ -63,6 +63,7 @@ def test_a_list_becomes_members_and_its_bad_rows_a_file(cli: Cli, campaign: str)
         "import_id": 1,
         "dry_run": False,
         "ending": "done",
+        "finished_before": None,
         "rows": 3,
         "added": 1,
         "updated": 0,
@@ -114,6 +115,23 @@ def test_lists_come_in_many_shapes(cli: Cli, data: bytes) -> None:
     assert phones(cli) == [ANN]
 
 
+@pytest.mark.parametrize(
+    "data", ['[{"phone": "+491"}]', '{"phone": "+491"}\n{}\n', "[\n  {\n", "[]"]
+)
+def test_json_is_said_to_be_json(cli: Cli, data: str) -> None:
+    done = bring_in(cli, data)
+
+    assert done.code == 2
+    assert "people.csv is JSON, and lists come as CSV or .xlsx" in done.err
+    assert "next:  if it was exported here, export it as CSV" in done.err
+
+
+def test_a_list_without_rows_is_said_to_have_none(cli: Cli) -> None:
+    assert "the file holds no rows below its header" in bring_in(cli, "phone,name\n").ok().err
+    path = cli.folder / "people.csv"
+    assert "no rows below its header" in cli.here("dnc", "import", path).ok().err
+
+
 def test_a_second_import_adds_nothing(cli: Cli, campaign: str) -> None:
     data = f"phone,name\n{ANN},Ann\n{BOB},Bob\n"
     bring_in(cli, data, "-c", campaign).ok()
@@ -122,7 +140,9 @@ def test_a_second_import_adds_nothing(cli: Cli, campaign: str) -> None:
     again = bring_in(cli, data, "-c", campaign, "--again", "--json").ok().json
 
     assert (repeated.json["ending"], repeated.json["added"]) == ("repeated", 2)
-    assert "this list was in already, as import 1: nothing was done" in repeated.err
+    assert "this list was in before: import 1 was finished at 20" in repeated.err
+    assert "nothing was done now; what came of it then:" in repeated.err
+    assert repeated.json["finished_before"] is not None
     assert (again["import_id"], again["added"], again["same"]) == (2, 0, 2)
     assert again["members_added"] == 0
     assert phones(cli, "--campaign", campaign) == [ANN, BOB]
@@ -332,7 +352,8 @@ def test_an_import_is_shown_and_taken_back(cli: Cli, campaign: str) -> None:
     assert str(cli.folder / "people.rejected.csv") in words.err
     assert (undone.json["members"], undone.json["contacts"]) == (1, 1)
     assert "1 member and 1 contact removed" in undone.err
-    assert "0 members and 0 contacts removed" in again.err
+    assert "import 1 was undone already, at 20" in again.err
+    assert "nothing was left to remove" in again.err
     assert phones(cli) == []
     assert cli.here("imports", "undo", "7").code == 3
     assert "undone" in cli.here("imports", "list").ok().out

@@ -111,3 +111,10 @@ def test_whoever_is_in_no_campaign_is_said_to_be(cli: Cli) -> None:
 
     assert done.code == 3
     assert "is no member of any campaign" in done.err
+
+
+def test_where_no_rule_is_on_it_says_so(cli: Cli) -> None:
+    for rule in ("US", "US-NY"):
+        cli.here("rules", "off", rule, "--reason", "a trial").ok()
+
+    assert "rules none in force" in cli.here("explain", ADA).ok().out

@@ -5,12 +5,9 @@ import io
 import json
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dialer.commands import exporting
-from dialer.exporting.exports import Progress
 from tests.support.cli import Cli
 
 ANN, BOB = "+4915123456789", "+4915123456780"
@@ -188,40 +185,3 @@ def test_what_was_printed_cannot_be_had_again(cli: Cli, campaign: str) -> None:
     cli.here("contacts", "export").ok()
 
     assert cli.here("exports", "get", "1").code == 5
-
-
-# -- progress -------------------------------------------------------------------------------------
-
-
-class Clock:
-    """Shows the time it is told, in milliseconds."""
-
-    at = 0
-
-    def now(self) -> int:
-        return self.at
-
-
-def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    clock = Clock()
-
-    with exporting._told(clock, "contact") as tell:
-        for clock.at, rows in ((1_000, 10), (5_000, 20), (9_000, 30), (10_000, 40)):
-            tell(Progress(rows, 1_000))
-
-    assert capsys.readouterr().err.splitlines() == [
-        "20 of 1,000 contacts", "40 of 1,000 contacts",
-    ]  # fmt: skip
-
-
-def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen: Any = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr("sys.stderr", screen)
-
-    with exporting._told(Clock(), "contact") as tell:
-        tell(Progress(500, 1_000))
-
-    assert "50%" in screen.getvalue()

@@ -80,7 +80,7 @@ def test_what_comes_in_by_standard_input_is_shown_for_people(cli: Cli) -> None:
     [
         ((), 2, "which log?"),
         (("nowhere.log",), 3, "there is no log file nowhere.log"),
-        (("--since", "soon", "-"), 2, "'soon' is not a duration"),
+        (("--since", "soon", "-"), 2, "'soon' is not a time"),
         (("--level", "loud", "-"), 2, "'loud'"),
     ],
 )

@@ -353,6 +353,18 @@ def test_ready_asks_the_database_alone(cli: Cli) -> None:
     assert (nowhere.code, nowhere.err) == (6, "")
 
 
+def test_lists_of_calls_mask_who_was_called_and_data_does_not(cli: Cli, called: None) -> None:
+    listed = cli.here("calls", "list").ok().out
+    data = cli.here("calls", "list", "--json").ok().json
+
+    assert len(data) == 2
+    for each in data:
+        assert each["to"].startswith("+1202")
+        assert "***" not in each["to"]
+        assert each["to"] not in listed
+    assert listed.count("+1202***") == 2
+
+
 def test_the_tail_of_calls_and_those_that_come(cli: Cli, called: None) -> None:
     last = cli.here("calls", "tail", "--lines", "1").ok().out
     every = cli.here("calls", "tail", "--json", "-c", NAME).ok().out

@@ -167,7 +167,7 @@ async def test_a_campaign_of_listed_people_comes_to_its_end(daemon: Daemon) -> N
     await given_campaign(daemon.database, now=NOW, contacts=20, **FREE)
 
     async with running(daemon.engine.dispatcher.run):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await rows(daemon.database, "SELECT status FROM campaigns") != [("completed",)]:
                 daemon.clock.pass_s(1)
                 daemon.engine.dispatcher.nudge(CampaignId(1))

@@ -38,7 +38,7 @@ NATIONAL: Final = "2025550001"
 ERASED_WITH_CONTACT: Final = {
     "contacts.phone", "contacts.name", "contacts.email", "contacts.zone", "contacts.language",
     "contacts.tags", "contacts.variables", "attempts.phone", "dnc.phone", "dnc_history.phone",
-    "found_calls.phone",
+    "found_calls.phone", "attempts.said",
 }  # fmt: skip
 LOOKED_THROUGH: Final = {
     "contacts.name", "contacts.email", "contacts.tags", "contacts.variables", "dnc.note",
@@ -65,6 +65,9 @@ NOBODYS: Final = {
     "attempts.window_key", "audit_log.action", "audit_log.hash", "audit_log.previous_hash",
     "call_events.answered_by", "call_events.attempt_id", "call_events.news", "call_events.sid",
     "call_events.source", "call_events.status", "call_events.verdict", "campaign_waits.reason",
+    "amd_verdicts.attempt_id", "amd_verdicts.cause", "amd_verdicts.detector", "amd_verdicts.kind",
+    "amd_verdicts.mode", "amd_verdicts.model", "amd_verdicts.verdict", "attempts.label",
+    "attempts.machine_kind", "attempts.verdict", "campaigns.amd_shadow",
     "campaigns.amd", "campaigns.on_machine", "campaigns.retry_intervals_s", "campaigns.retry_rules",
     "campaigns.paused_by", "control.held_by", "daemons.host", "daemons.version", "imports.state",
     "jobs.kind", "jobs.state",

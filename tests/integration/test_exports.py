@@ -19,7 +19,7 @@ from dialer import work
 from dialer.erased import PhoneKey
 from dialer.erasure import Wiped, erase
 from dialer.errors import NotFoundError, StoreError, UsageError, WrongStateError
-from dialer.exporting import exports, writers
+from dialer.exporting import exports, history, writers
 from dialer.exporting.exports import Export, Exported, ExportOrder, Progress, What
 from dialer.exporting.writers import Format
 from dialer.model import CampaignId
@@ -533,12 +533,12 @@ async def test_an_export_is_remembered_and_nobody_named(
     done = await exported(database, wanted)
 
     async with database.read() as tx:
-        (listed,) = await exports.listed(tx, NOW, limit=5)
+        (listed,) = await history.listed(tx, NOW, limit=5)
         entries = await read(tx, "SELECT action, subject, after FROM audit_log ORDER BY id")
     assert listed["id"] == done.export_id
     assert (listed["state"], listed["campaign"], listed["what"]) == ("done", "Renewals", "contacts")
     assert (listed["rows_written"], listed["bytes"]) == (1, path.stat().st_size)
-    assert exports.file_of(listed) == path
+    assert history.file_of(listed) == path
     begun, ended = entries[-2:]
     assert begun[:2] == ("contacts.export", str(path))
     assert json.loads(begun[2])["rows"] == 1
@@ -556,9 +556,9 @@ async def test_a_file_may_be_had_once_more(
     folder.mkdir()
     done = await exported(database, order(path))
     async with database.write() as tx:
-        export = await exports.found(tx, done.export_id, NOW)
-        target, size = exports.copied(export, folder)
-        await exports.record_copy(tx, export, target, size, NOW)
+        export = await history.found(tx, done.export_id, NOW)
+        target, size = history.copied(export, folder)
+        await history.record_copy(tx, export, target, size, NOW)
 
     assert target == folder / "a.json"
     assert target.read_bytes() == path.read_bytes()
@@ -575,11 +575,11 @@ async def test_a_file_that_is_not_there_is_told_of(
     path.unlink()
 
     async with database.read() as tx:
-        export = await exports.found(tx, done.export_id, NOW)
+        export = await history.found(tx, done.export_id, NOW)
         with pytest.raises(NotFoundError, match="not there any more"):
-            exports.file_of(export)
+            history.file_of(export)
         with pytest.raises(NotFoundError, match="no export 99"):
-            await exports.found(tx, 99, NOW)
+            await history.found(tx, 99, NOW)
 
 
 async def test_what_went_to_standard_output_is_not_kept(
@@ -592,7 +592,7 @@ async def test_what_went_to_standard_output_is_not_kept(
     ]  # fmt: skip
     async with database.read() as tx:
         with pytest.raises(WrongStateError, match="keeps no copy"):
-            exports.file_of(await exports.found(tx, done.export_id, NOW))
+            history.file_of(await history.found(tx, done.export_id, NOW))
 
 
 @contextmanager
@@ -700,7 +700,7 @@ async def test_what_was_not_finished_has_no_file(
 
     async with database.read() as tx:
         with pytest.raises(WrongStateError, match="export 1 is cancelled"):
-            exports.file_of(await exports.found(tx, 1, NOW))
+            history.file_of(await history.found(tx, 1, NOW))
 
 
 async def test_a_path_forgets_whoever_is_erased(
@@ -714,7 +714,7 @@ async def test_a_path_forgets_whoever_is_erased(
     await erase(database, TickingClock(), ANN, PhoneKey(b"k" * 32), wipe)
 
     async with database.read() as tx:
-        export = await exports.found(tx, done.export_id, NOW)
+        export = await history.found(tx, done.export_id, NOW)
     assert export["path"] == str(tmp_path / "what of [erased].json")
 
 

@@ -302,8 +302,11 @@ async def test_a_job_that_is_to_end_ends_after_its_portion_and_is_gone_on_with(
     async with database.read() as tx:
         (job,) = await work.listed(tx, NOW, limit=1)
     rest = await bring_in(database, order)
+    async with database.read() as tx:
+        states = [each["state"] for each in await work.listed(tx, NOW, limit=9)]
 
     assert (run.ending, run.counts.rows) == (Ending.STOPPED, 5)
+    assert states == [JobState.DONE, JobState.CONTINUED]
     assert (job["state"], job["message"]) == (
         JobState.CANCELLED, "stopped after 5 rows; the same command goes on",
     )  # fmt: skip

@@ -118,7 +118,7 @@ async def test_an_undone_import_leaves_what_was_there_before(
 
     undone = await undo(database, run)
 
-    assert undone == Undone(run.counts.import_id or 0, 20, 15, 0, 0, 0)
+    assert undone == Undone(run.counts.import_id or 0, 20, 15, 0, 0, 0, None)
     assert await people(database) == [
         *((phone(each), "New", 0) for each in range(3)),
         *((phone(each), "New", 1) for each in range(18, 22)),

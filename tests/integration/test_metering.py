@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dialer.erased import PhoneKey
-from dialer.meters import Meters, Reconciled, TransactionKind
+from dialer.meters import Meters, SilentCallFate, TransactionKind
 from dialer.metrics import gauges
 from dialer.model import AmdMode, CallFacts, CampaignId, CarrierStatus, NumberId, WaitReason
 from dialer.outcomes import ring_s
@@ -67,7 +67,7 @@ class Notes(Meters):
     def call_asked_for(self, campaign_id: CampaignId, number_id: NumberId, late_s: float) -> None:
         self.asked.append((campaign_id, number_id, late_s))
 
-    def reconciled(self, verdict: Reconciled) -> None:
+    def reconciled(self, verdict: SilentCallFate) -> None:
         self.facts[verdict] += 1
 
     def promise_broken(self) -> None:
@@ -216,7 +216,7 @@ async def test_a_doubt_is_resolved_either_way_and_counted(daemon: Daemon, notes:
     daemon.clock.pass_s(10 * MINUTE / SECOND)
     await daemon.engine.reaper.ask()
 
-    assert notes.facts == {Reconciled.FOUND: 1, Reconciled.ABSENT: 1}
+    assert notes.facts == {SilentCallFate.FOUND: 1, SilentCallFate.ABSENT: 1}
     assert [outcome for _, outcome, *_ in notes.ends] == [Outcome.NOT_PLACED]
 
 

@@ -6,6 +6,7 @@ from dialer import numbers
 from dialer.errors import NotFoundError, UsageError
 from dialer.numbers import Band, NewNumber, NumberReport, band_of
 from dialer.ports import Database, OwnedNumber, Row
+from rotation.caller import Ineligible
 from tests.support.engine import NOW, rows
 from tests.support.given import given_campaign, write
 
@@ -206,3 +207,39 @@ async def test_a_sync_adds_what_is_missing_and_nothing_twice(database: Database)
         ("Mine", "America/New_York"),
         ("Free", "Europe/Berlin"),
     ]
+
+
+# -- what keeps a number from a call --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("UPDATE numbers SET max_live = 1", Ineligible.BUSY),
+        ("UPDATE numbers SET max_live = 2", None),
+        ("UPDATE numbers SET spam_score = 7", Ineligible.EXCLUDED),
+        ("UPDATE numbers SET disabled_at = 1", Ineligible.DISABLED),
+    ],
+)
+async def test_what_keeps_a_number_from_a_call_is_what_rotation_says(
+    database: Database, change: str, reason: Ineligible | None
+) -> None:
+    await given_campaign(database, now=NOW, contacts=1)
+    async with database.write() as tx:
+        await write(
+            tx,
+            "INSERT INTO daemons (id, name, started_at, lease_until) VALUES (1, 'd', 0, ?1)",
+            [(NOW,)],
+        )
+        await write(
+            tx,
+            "INSERT INTO attempts (id, member_id, campaign_id, number_id, owner, phone, state,"
+            " day, intent_at, send_at, check_at)"
+            " VALUES ('a1', 1, 1, 1, 1, '+12025550101', 'placed', '2026-01-05', ?1, ?1, ?1)",
+            [(NOW,)],
+        )
+        await write(tx, change, [()])
+        (phone,) = [row["phone"] for row in await tx.rows("number_phones")]
+        found = await numbers.dossier(tx, phone, "US", NOW)
+
+    assert numbers.unusable(found, found.campaigns[0]) is reason

@@ -56,7 +56,7 @@ async def test_a_call_is_found_by_either_name_with_all_its_news(daemon: Daemon) 
     await daemon.engine.calls.receive(status(claim, S.RINGING, NOW + 1_000))
 
     async with daemon.database.read() as tx:
-        row, news = await one_call.with_news(tx, sid(1))
+        row, news, _ = await one_call.with_news(tx, sid(1))
         assert (await one_call.find(tx, claim.attempt_id))["id"] == row["id"]
     assert [each["status"] for each in news] == ["ringing"]
 

@@ -432,7 +432,7 @@ async def test_a_daemon_does_it_by_itself_and_leaves_the_release_to_a_person(
     await given_restored(daemon)
 
     async with running(reconciler_of(daemon, record).run):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await rows(daemon.database, "SELECT reconciled_at FROM control") == [(None,)]:  # noqa: ASYNC110  nobody tells
                 await asyncio.sleep(0.001)
 

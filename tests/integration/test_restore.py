@@ -4,6 +4,8 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dialer.commands import restoring
 from dialer.store import migrate
 from dialer.store.exclusive import sole_daemon
 from tests.support.cli import Cli, Done
@@ -296,6 +299,36 @@ def test_it_waits_for_no_daemon(cli: Cli) -> None:
 
     assert (done.code, done.error["code"]) == (5, "wrong_state")
     assert "another daemon" in done.error["message"]
+
+
+def test_whoever_else_has_it_open_is_named(cli: Cli) -> None:
+    script = (
+        "import sqlite3, sys; held = sqlite3.connect('dialer.db');"
+        "held.execute('SELECT count(*) FROM contacts').fetchall();"
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=cli.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as somebody:
+        assert somebody.stdout is not None
+        somebody.stdout.readline()
+        done = cli.set(busy_timeout_s="0.1").here("db", "restore", "copy.db", "--yes")
+        somebody.communicate()
+
+    assert done.code != 0
+    assert f"is open in process {somebody.pid} ({sys.executable}" in done.err
+    assert f"end it: kill {somebody.pid}, then restore again" in done.err
+
+
+def test_two_restores_in_a_second_keep_both_databases(cli: Cli) -> None:
+    now = 1_800_000_000_000
+    first = restoring._replaced(cli.database, now)
+    first.touch()
+
+    assert restoring._replaced(cli.database, now).name == f"{first.name}-2"
 
 
 def test_nobody_else_may_have_it_open(cli: Cli) -> None:

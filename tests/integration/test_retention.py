@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from dialer import do_not_call, retention, rule_book
+from dialer.callees import KEPT_MS
 from dialer.errors import UsageError
 from dialer.retention import DAY_MS
 from dialer.retention_days import Kind, Retention
@@ -254,3 +255,15 @@ def test_too_short_a_retention_is_refused_with_the_reason(kind: Kind, days: int,
 def days_of(kind: Kind, days: int) -> dict[str, Any]:
     """A flag that says how long what is kept."""
     return {f"retain_{kind}_days": days}
+
+
+async def test_calls_found_at_the_carriers_go_when_no_cap_counts_them_any_more(
+    database: AnyDatabase,
+) -> None:
+    async with database.write() as tx:
+        for sid, placed_at in (("CA1", NOW - KEPT_MS - 1), ("CA2", NOW - KEPT_MS)):
+            await tx.run("keep_found_call", sid=sid, phone="+12025550101", placed_at=placed_at)
+
+    await purge(database, Retention(0, 0, 0, 0))
+
+    assert await ids(database, "SELECT sid FROM found_calls") == ["CA2"]

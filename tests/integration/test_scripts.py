@@ -45,6 +45,8 @@ async def test_a_script_is_the_campaigns_agent_with_the_contacts_variables(
     ("amd", "on_machine", "listen_s"),
     [
         ("off", "leave_message", 0),
+        ("text", "hang_up", 15),
+        ("fused", "leave_message", 30),
         ("carrier", "hang_up", VERDICT_S),
         ("carrier", "continue", VERDICT_S),
         ("carrier", "leave_message", GREETING_S),

@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import pytest
 
 import cli
 from dialer.commands.shell import Tree
+from dialer.errors import ExitCode, StoreBusyError
+from dialer.store.opening import made_apart
 from tests.support.cli import Cli
+from tests.support.terminals import Shown
 
 
 @pytest.fixture
@@ -78,6 +84,12 @@ def test_where_nobody_can_be_asked_a_question_is_misuse(dialer: Cli) -> None:
     [
         (("campain",), "no such command: 'campain'; did you mean 'campaign'?"),
         (("campaign", "lst"), "no such command 'lst'. Did you mean 'list'?"),
+        (("watch",), "no such command: 'watch'; did you mean 'dialer campaign watch'?"),
+        (("start", "Survey"), "did you mean 'dialer campaign start'?"),
+        (("import",), "did you mean 'dialer contacts import' or 'dialer dnc import'"),
+        (("campaign", "list", "--limit", "x"), "'--limit': 'x' is not a whole number"),
+        (("campaign", "list", "--limit", "-1"), "'--limit': '-1' is not 0 or more"),
+        (("jobs", "show", "9" * 30), "is not 4611686018427387904 or less"),
         (("campaign", "list", "--jsn"), "no such option: --jsn"),
         (("campaign", "pause"), "missing argument 'name'"),
         (("campaign", "list", "-o", "yaml"), "'yaml'"),
@@ -178,3 +190,123 @@ def database_of(dialer: Cli) -> str:
     """Everything in the database."""
     with closing(sqlite3.connect(dialer.database)) as connection:
         return "\n".join(connection.iterdump())
+
+
+# -- who reads, and where -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words", [("campaign", "list"), ("campaign", "list", "--json"), ("--help",), ("campaign", "-h")]
+)
+def test_a_reader_who_has_left_is_no_error_but_no_success_either(
+    dialer: Cli, words: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *words],
+            cwd=dialer.folder,
+            env=dialer.environment,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+
+    assert (done.returncode, done.stderr) == (ExitCode.UNREAD, b"")
+
+
+def test_a_broken_pipe_that_is_not_ours_is_an_error(
+    dialer: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(BrokenPipeError):
+        cli.main()
+
+
+def test_a_table_fits_its_window_and_is_whole_in_a_pipe(dialer: Cli) -> None:
+    subject = "of the north and of the west and of the east and of the south"
+    dialer.here("schedule", "create", subject, "--hours", "mon-fri 09:00-17:00").ok()
+
+    with Shown([sys.executable, "-m", "cli", "audit-log", "list"], dialer, columns=80) as shown:
+        shown.until("not shown for want of room")
+        rows = shown.raw.splitlines()
+    whole = dialer("audit-log", "list").ok()
+
+    (row,) = [row for row in rows if "schedule.create" in row]
+    assert len(row) <= 80
+    assert row.endswith("…")
+    assert subject in whole.out
+    assert "not shown" not in whole.err
+
+
+# -- zones ----------------------------------------------------------------------------------------
+
+
+def test_without_tz_times_are_those_of_the_deployment(dialer: Cli) -> None:
+    dialer.here("dnc", "add", "+12025550199").ok()
+    tokyo = dialer.set(default_zone="Asia/Tokyo")
+
+    assert "JST" in tokyo.here("dnc", "list").ok().out
+    assert "JST" in tokyo.here("campaign", "show", "Survey").ok().out
+    assert "UTC" in tokyo.here("dnc", "list", "--tz", "UTC").ok().out
+    assert tokyo.here("campaign", "show", "Survey", "--json").ok().json["created_at"].endswith("Z")
+
+
+# -- no database where none was meant to be -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("campaign", "create", "Renewals", "--number", "+16465550100", "--say", "Hi"),
+        ("numbers", "disable", "+16465550100"),
+        ("campaign", "start", "Renewals"),
+        ("contacts", "import", "people.csv", "-c", "Renewals"),
+        ("dnc", "import", "people.csv", "-c", "Renewals"),
+    ],
+)
+def test_a_command_that_fails_leaves_no_new_database(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "people.csv").write_text("phone\n+12025550101\n")
+    done = Cli(tmp_path).here(*words)
+
+    assert done.code in (2, 3)
+    assert "made a new database" not in done.err
+    assert {path.name for path in tmp_path.iterdir()} <= {"people.csv", "people.rejected.csv"}
+
+
+def test_the_first_command_that_adds_something_makes_the_database(tmp_path: Path) -> None:
+    done = Cli(tmp_path).here("numbers", "add", "+16465550100").ok()
+
+    assert "made a new database: dialer.db" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["dialer.db"]
+    assert (tmp_path / "dialer.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_that_somebody_else_makes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "dialer.db"
+
+    def make() -> None:
+        with made_apart(str(path)) as name:
+            Path(name).write_text("ours")
+            path.write_text("theirs")
+
+    with pytest.raises(StoreBusyError, match="another program made"):
+        make()
+
+    assert path.read_text() == "theirs"
+    assert [each.name for each in tmp_path.iterdir()] == ["dialer.db"]
+
+
+def test_a_dry_run_without_a_database_names_the_one_that_is_missing(tmp_path: Path) -> None:
+    done = Cli(tmp_path).here("numbers", "add", "+16465550100", "--dry-run")
+
+    assert done.code == 3
+    assert "there is no database dialer.db" in done.err
+    assert [*tmp_path.iterdir()] == []

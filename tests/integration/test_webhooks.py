@@ -45,10 +45,14 @@ SID = "CA00000000000000000000000000000001"
 TOKEN = "5ec2e7"
 PUBLIC_URL = "https://dialer.example.com"
 NOW = 1_767_571_200_000
-STATUS, AMD, ANSWER, MESSAGE, KEYPRESS = (
-    f"/twilio/{topic}/{ATTEMPT}" for topic in ("status", "amd", "answer", "message", "keypress")
+STATUS, AMD, ANSWER, MESSAGE, KEYPRESS, LEFT, CONNECT, IDENTIFY, TRANSCRIPT = (
+    f"/twilio/{topic}/{ATTEMPT}"
+    for topic in (
+        *("status", "amd", "answer", "message", "keypress"),
+        *("left", "connect", "identify", "transcript"),
+    )
 )
-TOPICS = (STATUS, AMD, ANSWER, MESSAGE, KEYPRESS)
+TOPICS = (STATUS, AMD, ANSWER, MESSAGE, KEYPRESS, LEFT, CONNECT, IDENTIFY, TRANSCRIPT)
 FORM = {
     "AccountSid": ACCOUNT,
     "AnsweredBy": "human",
@@ -474,11 +478,11 @@ async def test_a_machine_hears_the_message(engine: Engine) -> None:
     async with carrier_for(engine) as carrier:
         response = await carrier.post(MESSAGE)
 
-    assert response.content == twiml.message_document(SCRIPT)
+    assert response.content == twiml.message_document(SCRIPT, PUBLIC_URL + LEFT)
     assert engine.events == []
 
 
-@pytest.mark.parametrize("target", [ANSWER, MESSAGE])
+@pytest.mark.parametrize("target", [ANSWER, MESSAGE, CONNECT, IDENTIFY])
 async def test_an_attempt_nobody_knows_is_told_goodbye(engine: Engine, target: str) -> None:
     engine.script = None
     async with carrier_for(engine) as carrier:

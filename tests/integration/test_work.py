@@ -22,7 +22,7 @@ LATER = NOW + 1000
 
 async def given_job(database: Database, *, worker: str | None = None) -> Job:
     async with database.write() as tx:
-        job = await Job.start(tx, JobKind.IMPORT, "people.csv", NOW, total=100)
+        job = await Job.start(tx, JobKind.EXPORT, "people.csv", NOW, total=100)
         if worker is not None:
             await write(tx, "UPDATE jobs SET worker = ?1", [(worker,)])
     return job

@@ -207,7 +207,7 @@ async def running(*loops: Callable[[], Coroutine[Any, Any, None]]) -> AsyncItera
 
 async def until(true: Callable[[], bool]) -> None:
     """Let the loops run until something is true; fails after five seconds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110  the loops tell nobody how far they are
             await asyncio.sleep(0)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dialer import campaigns
-from dialer.model import CampaignId
+from dialer.model import AmdMode, CampaignId
 from dialer.places import place_of
 from dialer.ports import Database, Tx
 from dialer.states import CampaignEvent
@@ -79,7 +79,10 @@ async def given_campaign(
     rules: str | None = NO_RULES,
     **fields: Any,
 ) -> CampaignId:
-    """A campaign with pending members and caller ids of its own, started unless told otherwise."""
+    """A campaign with pending members and caller ids of its own, started unless told otherwise.
+
+    The carrier detects machines in it, unless told otherwise.
+    """
     async with database.write() as tx:
         if rules is not None:
             await write(
@@ -108,7 +111,7 @@ async def given_campaign(
             agent_id=agent_id,
             numbers=[(number_id, 1) for number_id in ids],
             schedule_id=schedule_id,
-            **fields,
+            **{"amd": AmdMode.CARRIER, **fields},
         )
         campaign_id = await campaigns.create(tx, new, now)
         await given_members(tx, campaign_id, contacts, now=now, first=first_contact)

@@ -23,7 +23,7 @@ from dialer.doctor.verdicts import (
 HOUR: Final = 3_600_000
 GIB: Final = 1 << 30
 DATABASE: Final = DatabaseFacts(
-    schema="0004", journal="wal", check_s=0.06, data_bytes=24 << 20, log_bytes=0,
+    schema="0005", journal="wal", check_s=0.06, data_bytes=24 << 20, log_bytes=0,
     backup_at=5 * HOUR, backups=True, ever_called=True,
 )  # fmt: skip
 CLOCK: Final = ClockFacts(zone_data="2026.6", year=2026, synchronised=True, skew_s=0.2)

@@ -1,21 +1,22 @@
 """What a verdict asks the carrier to do is done once, and a failure harms nobody."""
 
+import pytest
 from structlog.testing import capture_logs
 
 from dialer.errands import Errands
 from dialer.errors import UnreachableError
-from dialer.folding import HangUp, LeaveMessage
+from dialer.folding import Connect, HangUp, Identify, LeaveMessage
 from dialer.model import AttemptId
 from tests.support.engine import ScriptedCarrier, running, sid, until
 
 
-def message_url(attempt_id: AttemptId) -> str:
-    return f"https://dialer.example.com/message/{attempt_id}"
+def address(topic: str, attempt_id: AttemptId) -> str:
+    return f"https://dialer.example.com/{topic}/{attempt_id}"
 
 
 async def test_a_machine_is_hung_up_on() -> None:
     carrier = ScriptedCarrier()
-    errands = Errands(carrier, message_url)
+    errands = Errands(carrier, address)
 
     async with running(errands.run):
         errands.add(HangUp(sid(1)))
@@ -28,7 +29,7 @@ async def test_a_machine_is_hung_up_on() -> None:
 
 async def test_a_message_is_left_with_the_attempts_own_document() -> None:
     carrier = ScriptedCarrier()
-    errands = Errands(carrier, message_url)
+    errands = Errands(carrier, address)
 
     async with running(errands.run):
         errands.add(LeaveMessage(sid(1), AttemptId("a1")))
@@ -38,9 +39,23 @@ async def test_a_message_is_left_with_the_attempts_own_document() -> None:
     assert carrier.hung_up == []
 
 
+@pytest.mark.parametrize(("action", "topic"), [(Identify, "identify"), (Connect, "connect")])
+async def test_a_call_goes_on_with_another_document(
+    action: type[Identify | Connect], topic: str
+) -> None:
+    carrier = ScriptedCarrier()
+    errands = Errands(carrier, address)
+
+    async with running(errands.run):
+        errands.add(action(sid(1), AttemptId("a1")))
+        await until(lambda: bool(carrier.redirected))
+
+    assert carrier.redirected == [(sid(1), f"https://dialer.example.com/{topic}/a1")]
+
+
 async def test_an_errand_that_fails_is_logged_and_the_next_one_is_done() -> None:
     carrier = ScriptedCarrier()
-    errands = Errands(carrier, message_url)
+    errands = Errands(carrier, address)
 
     with capture_logs() as logs:
         async with running(errands.run):

@@ -62,7 +62,8 @@ ATTEMPT: dict[str, Any] = dict.fromkeys(
     (
         "contact_id", "id", "campaign", "name", "phone", "number", "state", "outcome", "detail",
         "intent_at", "send_at", "ringing_at", "answered_at", "ended_at", "closed_at",
-        "duration_s", "status", "sip_code", "error_code", "answered_by", "sid", "local_weekday",
+        "duration_s", "status", "sip_code", "error_code", "answered_by", "verdict",
+        "machine_kind", "message_left_at", "label", "sid", "local_weekday",
         "local_hour", "rule_set_id",
     )
 ) | {"window_key": "?"}  # fmt: skip

@@ -201,8 +201,8 @@ def test_a_call_is_as_long_as_what_is_heard_in_it() -> None:
     long = Agent(AgentKind.MESSAGE, "word " * 100, {})  # 40 s, and then silence for the verdict
     stream = Agent(AgentKind.STREAM, "wss://agent.example.com", {})
 
-    assert max(lines_of(deck_of(PROFILES["warm"]), Outcome.HUMAN)) < 15
-    assert max(lines_of(deck_of(PROFILES["warm"], agent=long), Outcome.HUMAN)) == 50
+    assert max(lines_of(deck_of(PROFILES["warm"]), Outcome.HUMAN)) < 20
+    assert max(lines_of(deck_of(PROFILES["warm"], agent=long), Outcome.HUMAN)) == 55
     assert max(lines_of(deck_of(PROFILES["warm"], agent=stream), Outcome.HUMAN)) > 100
 
 
@@ -211,7 +211,7 @@ def test_a_call_is_as_long_as_what_is_heard_in_it() -> None:
     [
         (OnMachine.HANG_UP, 3.0, 6.0),
         (OnMachine.LEAVE_MESSAGE, 10.0, 27.0),
-        (OnMachine.CONTINUE, 10.0, 15.0),
+        (OnMachine.CONTINUE, 10.0, 20.0),
     ],
 )
 def test_a_machine_keeps_the_line_as_the_campaign_will_have_it(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dialer.commands.importing import _WORDS, EVERY_S, _line_by_line
+from dialer.commands.importing import _WORDS, _progress
 from dialer.do_not_call_files import EntryFault
 from dialer.importing.sifting import ListFault
 from dialer.lists.csvio import ReadFault
@@ -31,17 +31,16 @@ def test_where_no_bar_can_be_drawn_a_line_is_told_now_and_then(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = SetClock()
-    tell = _line_by_line(1_000, clock)
 
-    for at in range(0, 12_500, 500):
-        clock.at = at
-        tell(Counts(at, Counter({"invalid_phone": 2})), at // 20)
+    with _progress(1_000, clock, static=True) as tell:
+        for at in range(0, 12_500, 500):
+            clock.at = at
+            tell(Counts(at, Counter({"invalid_phone": 2})), at // 20)
 
     assert capsys.readouterr().err.splitlines() == [
         " 25 %  5,000 rows, 2 rejected, 1,000 rows/s, 15 s left",
         " 50 %  10,000 rows, 2 rejected, 1,000 rows/s, 10 s left",
     ]
-    assert EVERY_S == 5
 
 
 def test_every_reason_is_told_in_words() -> None:

@@ -11,9 +11,9 @@ from dialer.lists.intake import (
     LOCK_S,
     MOST_ROWS,
     PORTION,
+    NumbersSeen,
     Pace,
     Portion,
-    Seen,
     portions,
 )
 from dialer.people.person import Fault, RowFault
@@ -25,7 +25,7 @@ numbers = st.one_of(st.integers(1, 40), st.integers(1, MOST), st.sampled_from([1
 
 @given(st.lists(numbers, max_size=200))
 def test_a_number_is_new_exactly_once(drawn: list[int]) -> None:
-    seen, model = Seen(), dict[int, int]()
+    seen, model = NumbersSeen(), dict[int, int]()
 
     for row, number in enumerate(drawn, start=1):
         assert seen.add(number, row) == model.get(number, 0)
@@ -33,7 +33,7 @@ def test_a_number_is_new_exactly_once(drawn: list[int]) -> None:
 
 
 def test_many_neighbouring_numbers_are_told_apart() -> None:
-    seen = Seen()
+    seen = NumbersSeen()
     phones = range(4_915_110_000_000, 4_915_110_020_000)
 
     assert not any(seen.add(phone, row) for row, phone in enumerate(phones, start=1))

@@ -136,6 +136,7 @@ def plan(
         max_concurrent=lines,
         ring_timeout_s=30,
         amd=AmdMode.CARRIER,
+        amd_shadow=(),
         on_machine=OnMachine.HANG_UP,
         completion_timeout_s=900,
         policy=Policy(retries, (3600,)),

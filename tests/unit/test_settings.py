@@ -202,22 +202,22 @@ def no_such_file(places: Places) -> str:
 
 def no_number_in_environment(places: Places) -> str:
     places.monkeypatch.setenv("DIALER_PORT", "web")
-    return "setting port (environment DIALER_PORT) = 'web': Input should be a valid integer"
+    return "setting port (environment DIALER_PORT) = 'web': it is not a whole number"
 
 
 def too_large_in_toml(places: Places) -> str:
     places.put_port("folder", 70_000)
-    return "setting port (dialer.toml) = 70000: Input should be less than or equal to 65535"
+    return "setting port (dialer.toml) = 70000: it is not 65535 or less"
 
 
 def no_number_as_a_credential(places: Places) -> str:
     (places.credentials / "lease_s").write_text("s3cret")
-    return "setting lease_s (credential lease_s): Input should be a valid number"
+    return "setting lease_s (credential lease_s): it is not a number"
 
 
 def no_text_for_a_secret(places: Places) -> str:
     (places.folder / "dialer.toml").write_text("api_token = ['s3cret']\n")
-    return "setting api_token (dialer.toml): Input should be a valid string"
+    return "setting api_token (dialer.toml): it is not a text"
 
 
 @pytest.mark.parametrize(

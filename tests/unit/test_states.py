@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from amd.verdict import Detector, MachineKind, Verdict
 from dialer import intents
 from dialer.errors import IllegalTransitionError, WrongStateError
 from dialer.model import AgentKind, AmdMode, CarrierStatus, EventSource, FailReason, OnMachine
@@ -46,6 +47,7 @@ MACHINES: list[Any] = [
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
 QUERIES = {dialect: load(dialect) for dialect in DIALECTS}
 
+MODES = importlib.import_module("dialer.store.migrations.versions.v0005_who_answered")
 SCHEMA = importlib.import_module("dialer.store.migrations.versions.v0001_first_schema")
 
 
@@ -256,7 +258,10 @@ def test_the_checks_know_which_states_are_open() -> None:
         (SCHEMA.OUTCOMES, Outcome),
         (SCHEMA.STRATEGIES, Strategy),
         (SCHEMA.AGENT_KINDS, AgentKind),
-        (SCHEMA.AMD_MODES, AmdMode),
+        (MODES.AMD_MODES, AmdMode),
+        (MODES.VERDICTS, Verdict),
+        (MODES.MACHINE_KINDS, MachineKind),
+        (MODES.DETECTORS, Detector),
         (SCHEMA.ON_MACHINE, OnMachine),
         (SCHEMA.CARRIER_STATUSES, CarrierStatus),
     ],
@@ -268,4 +273,4 @@ def test_the_schema_admits_exactly_what_the_engine_knows(
 
 
 def test_the_inbox_takes_news_from_outside_alone() -> None:
-    assert set(SCHEMA.EVENT_SOURCES) == set(EventSource) - {EventSource.REQUEST}
+    assert set(MODES.EVENT_SOURCES) == set(EventSource) - {EventSource.REQUEST}

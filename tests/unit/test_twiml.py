@@ -2,6 +2,8 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,14 @@ TARGETS = {
 
 
 KEYPRESS = "https://dialer.example.com/twilio/keypress/1"
+LEFT = "https://dialer.example.com/twilio/left/1"
+EARS = twiml.Ears(
+    transcript_url="https://dialer.example.com/twilio/transcript/1",
+    media_url="wss://dialer.example.com/twilio/media/1",
+    token="0ben5esame",
+    engine="deepgram",
+    model="nova-3",
+)
 
 
 def script(
@@ -42,6 +52,10 @@ def script(
 
 def document(said: Script) -> bytes:
     return twiml.document(said, KEYPRESS)
+
+
+def message(said: Script) -> bytes:
+    return twiml.message_document(said, LEFT)
 
 
 def parsed(xml: bytes) -> ET.Element:
@@ -94,7 +108,7 @@ def test_after_a_message_the_call_waits_for_the_verdict() -> None:
 
     assert [say.tag, pause.tag, hang_up.tag] == ["Say", "Pause", "Hangup"]
     assert pause.attrib == {"length": "10"}
-    assert "Pause" not in twiml.message_document(script(listen_s=10)).decode()
+    assert "Pause" not in message(script(listen_s=10)).decode()
 
 
 @pytest.mark.parametrize(("listen_s", "timeout"), [(0, "5"), (10, "10")])
@@ -196,12 +210,94 @@ def test_an_operators_own_document_is_redirected_to() -> None:
 def test_a_voicemail_is_left_whatever_the_agent_is(kind: AgentKind) -> None:
     leaving = script(kind, options={"voicemail": "Call {{name}}"}, variables={"name": "Bo"})
 
-    assert spoken(twiml.message_document(leaving)) == "Call Bo"
+    *says, redirect = parsed(message(leaving))
+
+    assert "".join(say.text or "" for say in says) == "Call Bo"
+    assert (redirect.tag, redirect.text) == ("Redirect", LEFT)  # by which it is known to be left
 
 
 def test_without_a_voicemail_a_message_is_left_and_other_agents_leave_nothing() -> None:
-    assert spoken(twiml.message_document(script(variables={"name": "Bo"}))) == "Hello Bo"
-    assert twiml.message_document(script(AgentKind.SIP)) == twiml.goodbye()
+    say, redirect = parsed(message(script(variables={"name": "Bo"})))
+    assert (say.text, redirect.tag) == ("Hello Bo", "Redirect")
+    assert message(script(AgentKind.SIP)) == twiml.goodbye()
+
+
+LISTENING: Final = [(by_words, by_sound) for by_words in (0, 1) for by_sound in (0, 1)]
+
+
+@pytest.mark.parametrize(("by_words", "by_sound"), LISTENING)
+@pytest.mark.parametrize("kind", AgentKind)
+def test_a_call_is_listened_to_before_anything_else_as_its_script_wants(
+    kind: AgentKind, by_words: int, by_sound: int
+) -> None:
+    said = replace(script(kind), by_words=bool(by_words), by_sound=bool(by_sound), language="de")
+
+    first, *rest = parsed(twiml.document(said, KEYPRESS, EARS))
+
+    if not (by_words or by_sound):
+        assert "Start" not in {first.tag, *(verb.tag for verb in rest)}
+        return
+    assert first.tag == "Start"
+    assert [verb.tag for verb in rest] == [verb.tag for verb in parsed(document(said))]
+    assert [each.tag for each in first] == ["Transcription"] * by_words + ["Stream"] * by_sound
+    if by_words:
+        assert first[0].attrib == {
+            "name": "amd",
+            "statusCallbackUrl": EARS.transcript_url,
+            "track": "inbound_track",
+            "partialResults": "true",
+            "languageCode": "de-DE",
+            "profanityFilter": "false",
+            "transcriptionEngine": "deepgram",
+            "speechModel": "nova-3",
+        }
+    if by_sound:
+        stream = first[-1]
+        assert stream.attrib == {"name": "amd", "url": EARS.media_url, "track": "inbound_track"}
+        assert [each.attrib for each in stream] == [{"name": "token", "value": EARS.token}]
+
+
+@pytest.mark.parametrize(
+    ("callees", "agents", "told"),
+    [
+        ("pt-BR", "de-DE", "pt-BR"),
+        ("en", None, "en-US"),
+        ("ja", None, "ja-JP"),
+        (None, "fr-FR", "fr-FR"),
+        (None, None, None),  # the carrier's own choice
+        ("Klingon", None, None),
+    ],
+)
+def test_words_are_understood_in_the_callees_language(
+    callees: str | None, agents: str | None, told: str | None
+) -> None:
+    options = {"language": agents} if agents else {}
+    said = replace(script(options=options), by_words=True, language=callees)
+
+    start, *_ = parsed(twiml.document(said, KEYPRESS, EARS))
+
+    assert start[0].get("languageCode") == told
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("Bo", {"identify": "Ann's dentist, for {{name}}"}, "Ann's dentist, for Bo"),
+        ("Bo", {}, "Hello, this is a call for Bo. Could you put me through, please?"),
+        ("", {}, twiml.CALL_FOR_OWNER),
+    ],
+)
+def test_a_screening_assistant_hears_one_line_and_has_time_to_put_us_through(
+    name: str, options: dict[str, str], words: str
+) -> None:
+    said = script(options=options, variables={"name": name})
+
+    question, say, pause, hang_up = parsed(twiml.identify_document(said))
+
+    assert (question.tag, question.attrib) == ("Pause", {"length": str(twiml.QUESTION_S)})
+    assert say.text == words
+    assert (pause.tag, pause.attrib) == ("Pause", {"length": str(twiml.PICK_UP_S)})
+    assert hang_up.tag == "Hangup"
 
 
 @given(st.text(max_size=5_000))
@@ -271,7 +367,8 @@ def test_every_document_is_well_formed_xml(
     written = script(kind, template, options, {"name": name}, option)
 
     parsed(document(written))
-    parsed(twiml.message_document(written))
+    parsed(message(written))
+    parsed(twiml.identify_document(written))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=4_000))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from dialer.commands import words
+from dialer.commands.screen import Look, text_of
 from dialer.commands.watch_text import as_json, news
-from dialer.commands.watch_view import Look, draw, follows, sparkline, text_of
+from dialer.commands.watch_view import draw, follows, sparkline
 from dialer.commands.words import Clock
 from dialer.hold import Hold
 from dialer.model import WaitReason

@@ -56,7 +56,7 @@ def test_a_setting_of_the_campaign_is_changed(text: str, field: str, value: obje
     setup = changed(text)
 
     assert getattr(setup.campaign, field) == value
-    assert setup.campaign.amd is AmdMode.CARRIER  # and nothing else
+    assert setup.campaign.amd is AmdMode.TEXT  # and nothing else
 
 
 def test_several_flags_make_one_setup() -> None:

@@ -42,6 +42,7 @@ UPDATE call_events SET folded_at = :now, verdict = :verdict
 -- name: load_attempts
 SELECT a.id, a.phone, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status,
        a.ringing_at, a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
+       a.verdict, a.verdict_seq, a.machine_kind, a.message_left_at,
        a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
        m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
        m.last_outcome, m.window_key, m.attempt_id AS member_attempt_id,
@@ -65,7 +66,9 @@ UPDATE attempts
    SET state = :state, check_at = :check_at, checks = :checks, sid = :sid, status = :status,
        ringing_at = :ringing_at, answered_at = :answered_at, ended_at = :ended_at,
        duration_s = :duration_s, sip_code = :sip_code, error_code = :error_code,
-       answered_by = :answered_by, outcome = :outcome, detail = :detail, closed_at = :closed_at
+       answered_by = :answered_by, verdict = :verdict, verdict_seq = :verdict_seq,
+       machine_kind = :machine_kind, message_left_at = :message_left_at,
+       outcome = :outcome, detail = :detail, closed_at = :closed_at
  WHERE id = :id AND state = :was;
 
 -- name: move_members*!
@@ -79,7 +82,7 @@ UPDATE members
 -- name: outcomes_due
 SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id, m.reason,
        m.window_key, m.last_outcome AS previous_outcome, a.outcome, a.error_code,
-       a.duration_s
+       a.duration_s, a.message_left_at
   FROM members m
   JOIN attempts a ON a.id = m.attempt_id
  WHERE m.state = 'called' AND m.next_at <= :now
@@ -134,7 +137,8 @@ SELECT count(*) FROM attempts WHERE closed_at IS NULL AND owner = :owner;
 
 -- name: list_calls
 SELECT a.id, a.phone, a.state, a.outcome, a.detail, a.intent_at, a.answered_at, a.ended_at,
-       a.duration_s, a.sid, n.phone AS from_, ca.name AS campaign, ct.name AS contact
+       a.duration_s, a.sid, a.machine_kind, a.message_left_at, a.label, n.phone AS from_,
+       ca.name AS campaign, ct.name AS contact
   FROM attempts a
   JOIN numbers n ON n.id = a.number_id
   JOIN campaigns ca ON ca.id = a.campaign_id
@@ -170,7 +174,7 @@ SELECT id FROM attempts
  WHERE id IN (SELECT value FROM json_each(:ids)) AND hang_up_at IS NOT NULL;
 
 -- name: call_script^
-SELECT a.id, a.state, c.status AS campaign_status, c.amd, c.on_machine,
+SELECT a.id, a.state, c.status AS campaign_status, c.amd, c.amd_shadow, c.on_machine,
        g.kind, g.target, g.options, n.phone AS caller_id, ct.phone, ct.name, ct.email, ct.language, ct.variables
   FROM attempts a
   JOIN campaigns c ON c.id = a.campaign_id

@@ -105,12 +105,12 @@ SELECT name FROM campaigns ORDER BY id;
 -- name: add_campaign$
 INSERT INTO campaigns (name, status, agent_id, schedule_id, start_at, notes, labels, strategy,
                        spam_threshold, max_calls_per_day, stay_on_number, call_interval_ms,
-                       max_concurrent, ring_timeout_s, amd, on_machine, max_retries,
+                       max_concurrent, ring_timeout_s, amd, amd_shadow, on_machine, max_retries,
                        retry_intervals_s, retry_rules, completion_timeout_s,
                        callee_calls_per_day, callee_calls_per_week, created_at)
 VALUES (:name, :status, :agent_id, :schedule_id, :start_at, :notes, :labels, :strategy,
         :spam_threshold, :max_calls_per_day, :stay_on_number, :call_interval_ms,
-        :max_concurrent, :ring_timeout_s, :amd, :on_machine, :max_retries,
+        :max_concurrent, :ring_timeout_s, :amd, :amd_shadow, :on_machine, :max_retries,
         :retry_intervals_s, :retry_rules, :completion_timeout_s,
         :callee_calls_per_day, :callee_calls_per_week, :now)
 RETURNING id;

@@ -18,10 +18,16 @@ UPDATE jobs
 UPDATE jobs SET cancel_at = COALESCE(cancel_at, :now) WHERE id = :job_id AND state = 'running';
 
 -- name: list_jobs
-SELECT * FROM jobs
- WHERE CAST(:kind AS TEXT) = '' OR kind = :kind
- ORDER BY id DESC
+-- An import names the job that is at it: a job of this kind that none names has a successor.
+SELECT j.*, CASE WHEN j.kind = 'import' AND i.id IS NULL THEN 1 ELSE 0 END AS gone_on_with
+  FROM jobs j
+  LEFT JOIN imports i ON i.job_id = j.id
+ WHERE CAST(:kind AS TEXT) = '' OR j.kind = :kind
+ ORDER BY j.id DESC
  LIMIT :limit;
 
 -- name: job_by_id^
-SELECT * FROM jobs WHERE id = :job_id;
+SELECT j.*, CASE WHEN j.kind = 'import' AND i.id IS NULL THEN 1 ELSE 0 END AS gone_on_with
+  FROM jobs j
+  LEFT JOIN imports i ON i.job_id = j.id
+ WHERE j.id = :job_id;

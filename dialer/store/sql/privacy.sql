@@ -41,7 +41,7 @@ UPDATE contacts
  WHERE phone = :phone;
 
 -- name: erase_attempts*!
-UPDATE attempts SET phone = :pseudonym, detail = :detail WHERE id = :id;
+UPDATE attempts SET phone = :pseudonym, detail = :detail, said = '' WHERE id = :id;
 
 -- name: erase_dnc!
 DELETE FROM dnc WHERE phone = :phone;
@@ -235,6 +235,13 @@ DELETE FROM attempts WHERE id = :id;
 -- name: purge_events!
 DELETE FROM call_events
  WHERE attempt_id IN (SELECT value FROM json_each(:ids)) AND folded_at IS NOT NULL;
+
+-- name: purge_verdicts!
+DELETE FROM amd_verdicts WHERE attempt_id IN (SELECT value FROM json_each(:ids));
+
+-- name: forget_said!
+UPDATE attempts SET said = ''
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND said <> '';
 
 -- name: attempts_with_old_events
 SELECT a.id

@@ -34,7 +34,7 @@ SELECT (SELECT max(w.noted_at)
 SELECT recent.id, recent.phone, recent.state, recent.outcome, recent.detail, recent.intent_at,
        recent.answered_at, recent.ended_at, recent.duration_s, recent.sid, n.phone AS from_,
        ca.name AS campaign, ca.max_retries, ct.name AS contact, m.state AS member_state,
-       m.next_at, m.attempts, m.reason,
+       m.next_at, m.attempts, m.reason, recent.machine_kind, recent.message_left_at, recent.label,
        CASE WHEN m.attempt_id = recent.id THEN 1 ELSE 0 END AS latest
   FROM (SELECT newest.*
           FROM (SELECT * FROM attempts WHERE id > :after_id ORDER BY id DESC LIMIT :among) newest

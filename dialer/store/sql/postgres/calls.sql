@@ -18,6 +18,7 @@ SELECT a.id, c.revision
 -- name: load_attempts
 SELECT a.id, a.phone, a.state, a.day, a.number_id, a.intent_at, a.check_at, a.sid, a.status,
        a.ringing_at, a.answered_at, a.ended_at, a.duration_s, a.sip_code, a.error_code, a.answered_by,
+       a.verdict, a.verdict_seq, a.machine_kind, a.message_left_at,
        a.outcome, a.detail, a.closed_at, a.checks, a.taken_over_at, a.member_id, a.campaign_id,
        m.state AS member_state, m.attempts, m.rejections, m.not_placed, m.next_at, m.reason,
        m.last_outcome, m.window_key, m.attempt_id AS member_attempt_id,
@@ -36,7 +37,7 @@ SELECT id FROM attempts
 -- name: outcomes_due
 SELECT m.id, m.campaign_id, m.attempts, m.rejections, m.not_placed, m.attempt_id, m.reason,
        m.window_key, m.last_outcome AS previous_outcome, a.outcome, a.error_code,
-       a.duration_s
+       a.duration_s, a.message_left_at
   FROM members m
   JOIN attempts a ON a.id = m.attempt_id
  WHERE m.state = 'called' AND m.next_at <= :now

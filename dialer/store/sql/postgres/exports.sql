@@ -87,7 +87,8 @@ SELECT t.contact_id, t.conversations, t.talk_s, l.intent_at AS last_called_at,
 -- Every attempt at these contacts, by one campaign or by all.
 SELECT m.contact_id, a.id, ca.name AS campaign, ct.name, a.phone, n.phone AS number, a.state,
        a.outcome, a.detail, a.intent_at, a.send_at, a.ringing_at, a.answered_at, a.ended_at,
-       a.closed_at, a.duration_s, a.status, a.sip_code, a.error_code, a.answered_by, a.sid,
+       a.closed_at, a.duration_s, a.status, a.sip_code, a.error_code, a.answered_by,
+       a.verdict, a.machine_kind, a.message_left_at, a.label, a.sid,
        a.window_key, a.local_weekday, a.local_hour, a.rule_set_id
   FROM members m
   JOIN attempts a ON a.member_id = m.id

@@ -34,3 +34,11 @@ SELECT a.id, a.number_id, a.day,
 DELETE FROM call_events
  WHERE attempt_id IN (SELECT json_array_elements_text(CAST(:ids AS json)))
    AND folded_at IS NOT NULL;
+
+-- name: purge_verdicts!
+DELETE FROM amd_verdicts
+ WHERE attempt_id IN (SELECT json_array_elements_text(CAST(:ids AS json)));
+
+-- name: forget_said!
+UPDATE attempts SET said = ''
+ WHERE id IN (SELECT json_array_elements_text(CAST(:ids AS json))) AND said <> '';
