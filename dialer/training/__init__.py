@@ -1,0 +1,1 @@
+"""Makes the model that tells a machine by its sound, from recordings."""
