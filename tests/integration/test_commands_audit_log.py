@@ -43,7 +43,8 @@ def entries(cli: Cli, *words: str) -> list[dict[str, Any]]:
 #: what was decided, and whose own deeds are entries of "daemon".
 NO_ENTRY = frozenset(
     {
-        "agents list", "agents show", "amd evaluate", "amd report", "amd train", "audit", "audit-log export", "audit-log list",
+        "agents list", "agents show", "amd evaluate", "amd report", "amd train", "audit",
+        "audit-log export", "audit-log list",
         "audit-log show", "audit-log verify", "calls list", "calls show", "calls tail",
         "campaign check", "campaign export-config", "campaign list", "campaign settings diff",
         "campaign settings get", "campaign show", "campaign status", "campaign wait",
