@@ -104,7 +104,6 @@ class Fusion:
         self._ends = {
             State.UNKNOWN: thresholds.unknown_ms,
             State.HUMAN: thresholds.human_ms,
-            State.SCREENING: thresholds.screening_ms,
         }
 
     @property
@@ -203,6 +202,8 @@ class Fusion:
         if self._state is State.ANNOUNCEMENT:
             asks_ms = self._since_ms + self._limits.announcement_ms
             return min(asks_ms, self._limits.greeting_ms)
+        if self._state is State.SCREENING:
+            return self._since_ms + self._limits.screening_ms
         return self._ends.get(self._state, self._limits.greeting_ms)
 
     # -- signals ---------------------------------------------------------------------------------

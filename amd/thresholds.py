@@ -63,8 +63,9 @@ class Thresholds:
     greeting_ms: int = 30_000
     #: An announcement asks for a message within this of being told, or it never will (a guess).
     announcement_ms: int = 12_000
-    #: A screening assistant asks for 15 s, then rings the person for half a minute (a guess).
-    screening_ms: int = 45_000
+    #: From its last question: an assistant hears our line, then rings the person for half a minute
+    #: (a guess). The line and the silence after it are shorter.
+    screening_ms: int = 60_000
     #: Words of a short utterance come by this long after it, or nobody understood them.
     screened_pause_ms: int = 3000
     #: No screening assistant puts anybody through before it has our name (a guess).

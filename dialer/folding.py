@@ -97,7 +97,7 @@ def fold(record: AttemptRecord, news: Sequence[CallEvent], now: int) -> list[Fol
     """
     sid = (record.facts.sid or news[0].sid) if _may_be_called(record) else None
     own = [event for event in news if event.sid == sid]
-    known = record.facts
+    at_first = known = record.facts
     verdict = FOLDED if own and _join(record, own, now) else REPEAT
     folded = []
     for event in news:
@@ -107,7 +107,7 @@ def fold(record: AttemptRecord, news: Sequence[CallEvent], now: int) -> list[Fol
             folded.append(verdict)
         else:
             before, known = known, merge(known, event)
-            action = None if known == before else _action(record, event, before)
+            action = None if known == before else _action(record, event, at_first)
             folded.append(Folded(verdict.verdict, action))
     return folded
 
@@ -177,7 +177,7 @@ def _action(record: AttemptRecord, event: CallEvent, before: CallFacts) -> Actio
         return None  # a later verdict counts
     if verdict_in(judged) is Verdict.HUMAN:
         return Connect(event.sid, record.id) if _diverted(record, before) else None
-    return _on_machine(record, judged, event.sid)
+    return _on_machine(record, judged, event.sid, before)
 
 
 def _on_carriers_word(record: AttemptRecord, event: CallEvent) -> Action | None:
@@ -186,12 +186,15 @@ def _on_carriers_word(record: AttemptRecord, event: CallEvent) -> Action | None:
         verdict is Verdict.MACHINE and record.on_machine is OnMachine.HANG_UP
     ):
         return HangUp(event.sid)
-    if record.on_machine is OnMachine.LEAVE_MESSAGE and greeting_is_over(event):
+    leaves = verdict is Verdict.MACHINE and record.on_machine is OnMachine.LEAVE_MESSAGE
+    if leaves and greeting_is_over(event):
         return LeaveMessage(event.sid, record.id)
     return None
 
 
-def _on_machine(record: AttemptRecord, judged: Judgement, sid: CallSid) -> Action | None:
+def _on_machine(
+    record: AttemptRecord, judged: Judgement, sid: CallSid, before: CallFacts
+) -> Action | None:
     verdict, kind = verdict_in(judged), kind_in(judged)
     if verdict is Verdict.FAX:
         return HangUp(sid)
@@ -201,7 +204,7 @@ def _on_machine(record: AttemptRecord, judged: Judgement, sid: CallSid) -> Actio
         return Identify(sid, record.id)
     if record.on_machine is OnMachine.HANG_UP:
         return HangUp(sid)
-    return _message(record, sid) if record.facts.greetings else None
+    return _message(record, sid) if before.greetings else None  # else its end asks for it
 
 
 def _on_greeting_over(record: AttemptRecord, event: CallEvent) -> Action | None:

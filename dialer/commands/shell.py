@@ -132,10 +132,20 @@ def give_shared_options(command: Any) -> None:
         if "--json" in param.opts:  # what another form of data needs is data
             param.default = lambda: presentation.current().wants_data
             param.show_default = False
+            param.callback = _json_asked_for
     shared = [each for each in shared_options() if not own & set(each.opts)]
     # One line says where the others are told of.
     command.params += [each if "--output" in each.opts else _hidden(each) for each in shared]
     command.epilog = "\n\n".join(filter(None, [command.epilog, MORE_OPTIONS]))
+
+
+def _json_asked_for(context: Any, param: Any, found: bool) -> bool:
+    """``--json`` is a form of data like others, also where rows are chosen or cut."""
+    source = context.get_parameter_source(param.name)
+    if found and source is not None and source.name == "COMMANDLINE":
+        asked = presentation.current()
+        asked.output = asked.output or presentation.Output.JSON
+    return found
 
 
 def _hidden(param: Any) -> Any:

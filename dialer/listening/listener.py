@@ -8,7 +8,7 @@ loop that makes them durable, the acting mode's as news of the call. A session e
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from amd.text import TextDetector
@@ -29,6 +29,8 @@ MS: Final = 1000
 MOST_SESSIONS: Final = 10_000
 #: A store that failed is asked again after this, in seconds.
 REST_S: Final = 0.2
+#: For so long, in seconds: a verdict that comes later finds nobody waiting for it.
+INSIST_S: Final = 15.0
 #: A timer that comes too early is set again for no sooner than this, in seconds.
 TICK_S: Final = 0.01
 
@@ -153,13 +155,14 @@ class Listener:
                 return None
             if {brief.acting, *brief.shadow} & BY_WORDS:
                 await self._get_ready(brief.spoken)
+            sounds = {brief.acting, *brief.shadow} & BY_SOUND
+            ears = await self._ears_for(sounds) if sounds else NO_EARS
             session = self._sessions.get(attempt_id)  # somebody else may have been quicker
             if session is None:
                 if attempt_id not in self._opening:
                     return None
                 self._opening.discard(attempt_id)
-                sounds = {brief.acting, *brief.shadow} & BY_SOUND
-                ear = self._ears_for(sounds).make() if sounds else None
+                ear = ears.make() if sounds else None
                 session = self._sessions[attempt_id] = Session(brief, ear)
                 self._make_room()
                 self._set_timer(session)
@@ -173,18 +176,23 @@ class Listener:
                 await self._prepare(spoken)
                 self._prepared.add(spoken)
 
-    def _ears_for(self, modes: frozenset[AmdMode] | set[AmdMode]) -> Ears:
-        """The ears, loaded when they are first wanted; a daemon without any says so once."""
-        if self._ears is None:
-            try:
-                self._ears = self._load_ears()
-            except Exception:
-                log.exception("listening.deaf", modes=sorted(modes))
-                self._ears = NO_EARS
-            else:
-                if self._ears is NO_EARS:
-                    log.error("listening.deaf", modes=sorted(modes), why="the extra ml is missing")
+    async def _ears_for(self, modes: Collection[AmdMode]) -> Ears:
+        """The ears, loaded when they are first wanted, while others go on; a daemon without any
+        says so once."""
+        async with self._preparing:
+            if self._ears is None:
+                self._ears = await self._loaded_ears(modes)
         return self._ears
+
+    async def _loaded_ears(self, modes: Collection[AmdMode]) -> Ears:
+        try:
+            ears = await asyncio.to_thread(self._load_ears)
+        except Exception:
+            log.exception("listening.deaf", modes=sorted(modes))
+            return NO_EARS
+        if ears is NO_EARS:
+            log.error("listening.deaf", modes=sorted(modes), why="the extra ml is missing")
+        return ears
 
     def _make_room(self) -> None:
         """Forget whose end nobody told, and the oldest beyond the limit."""
@@ -241,9 +249,7 @@ class Listener:
             group.create_task(self._write())
 
     async def _begin(self) -> None:
-        async with self._database.read() as tx:
-            expected = await records.expected_languages(tx)
-        for spoken in sorted(expected, key=str):
+        for spoken in sorted(await self._expected(), key=str):
             await self._get_ready(spoken)
         while True:
             attempt_id, sid = await self._answered.get()
@@ -251,6 +257,15 @@ class Listener:
                 await self._session(attempt_id, sid)
             except DialerError as error:  # its first words try again
                 log.warning("listening.failed", attempt=attempt_id, error=str(error))
+
+    async def _expected(self) -> Collection[Spoken]:
+        """What those may speak who wait; each first call gets ready by itself without it."""
+        try:
+            async with self._database.read() as tx:
+                return await records.expected_languages(tx)
+        except DialerError as error:
+            log.warning("listening.failed", attempt=None, error=str(error))
+            return ()
 
     async def _write(self) -> None:
         while True:
@@ -264,13 +279,23 @@ class Listener:
         again, for a verdict that is lost is a machine that is talked to."""
         rows = [row for each in found if (row := self._row(each)) is not None]
         self._batcher.post(records.keep_verdicts, rows)
-        events = [_event(each) for each in found if _counts(each)]
-        while events:
+        by_call: dict[AttemptId, list[CallEvent]] = {}
+        for each in filter(_counts, found):
+            by_call.setdefault(each.session.brief.attempt_id, []).append(_event(each))
+        await asyncio.gather(*map(self._tell, by_call.values()))
+
+    async def _tell(self, events: Sequence[CallEvent]) -> None:
+        """Insist for a while: one call whose news cannot be kept does not hold up the others."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + INSIST_S
+        while True:
             try:
                 await self._receive(*events)
                 return
             except DialerError as error:
                 log.warning("event.refused", events=len(events), error=str(error))
+                if loop.time() >= until_s:
+                    return
                 await asyncio.sleep(REST_S)
 
     def _row(self, found: _Finding) -> VerdictRow | None:

@@ -74,6 +74,7 @@ def make(
     digests = {each.file: _digest(each) for each in rows}
     examples = _of_scenes(rows, scenes, seed, workers, tell) if scenes else _of_calls(rows, tell)
     named = f"{out.stem}-{_named(digests, scenes, seed)}"
+    _require_speech(examples)
     tell(f"fitting {len(examples):,} calls")
     trained = train(examples, named, seed)
     facts = {
@@ -98,6 +99,16 @@ def make(
     }
     _write(out, trained.content, facts)
     return Made(out, named, len(trained.content), facts)
+
+
+def _require_speech(examples: Sequence[Example]) -> None:
+    for label in Label:
+        of_label = [each for each in examples if each.machine is (label is Label.MACHINE)]
+        if not any(len(each.heard.at_ms) for each in of_label):
+            raise UsageError(
+                f"no speech was heard in the {len(of_label)} recordings labelled {label.value}: are"
+                " they silent, or too soft?"
+            )
 
 
 def _of_calls(rows: Sequence[Recording], tell: Callable[[str], None]) -> list[Example]:

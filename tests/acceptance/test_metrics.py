@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dialer.meters import CarrierOp, WebhookResult
 from dialer.metrics.registry import CARRIER_CODES, WEBHOOK_ROUTES
-from dialer.model import WaitReason
+from dialer.model import AmdMode, WaitReason
 from dialer.rehearsal import HOST, free_port
 from dialer.states import CampaignStatus, MemberState
 from retries.outcome import Outcome
@@ -34,7 +34,7 @@ CLOSED: Final[Mapping[str, frozenset[str]]] = {
     "code": frozenset(CARRIER_CODES),
     "route": frozenset(WEBHOOK_ROUTES),
     "kind": frozenset({"read", "write"}),
-    "mode": frozenset({"carrier"}),
+    "mode": frozenset(AmdMode),
     "verdict": frozenset({"found", "absent", "duplicated", "vanished", "endless"}),
     "result": frozenset(WebhookResult) | {"human", "machine", "fax", "unknown"},
 }

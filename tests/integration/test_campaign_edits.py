@@ -457,7 +457,8 @@ def test_settings_are_read_back_as_they_were_written(campaign: NewCampaign) -> N
     texts = {name: text for name, text in shown(campaign).items() if name != "start_at"}
     read = from_toml(to_toml(shown(campaign)))
 
-    assert {key: read.get(key, "") for key in texts} == texts
+    left_out = {"amd_shadow": "none"}  # nothing, in that setting's own word
+    assert {key: read.get(key, left_out.get(key, "")) for key in texts} == texts
     assert NewCampaign(**{"agent_id": 0, "numbers": (), **read_fields(read)}) == campaign
 
 

@@ -161,6 +161,19 @@ def test_too_few_calls_are_refused_with_how_many_it_takes(tmp_path: Path) -> Non
     assert not (tmp_path / "own.onnx").exists()
 
 
+def test_calls_in_which_nobody_speaks_are_refused(tmp_path: Path) -> None:
+    for index in range(2 * LEAST_CALLS):
+        (tmp_path / f"{index}.wav").write_bytes(wav(mulaw.encode(np.zeros(RATE_HZ))))
+    labels = (f"{index}.wav,{('human', 'machine')[index % 2]}" for index in range(2 * LEAST_CALLS))
+    manifest = given_manifest(tmp_path, *labels)
+
+    done = Cli(tmp_path).here("amd", "train", manifest, "--out", str(tmp_path / "own.onnx"))
+
+    assert done.code == 2
+    assert f"no speech was heard in the {LEAST_CALLS} recordings labelled human" in done.err
+    assert not (tmp_path / "own.onnx").exists()
+
+
 def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own.onnx").write_text("no model")
 

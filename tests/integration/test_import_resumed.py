@@ -173,7 +173,7 @@ async def test_an_import_that_is_killed_again_and_again_is_as_if_it_had_not_been
         assert await everything(database, order.rejects) == whole
         async with database.read() as tx:
             jobs = await work.listed(tx, NOW, limit=99, kind=JobKind.IMPORT)
-    assert [job["state"] for job in jobs[1:-1]] == [JobState.INTERRUPTED] * len(cuts)
+    assert [job["state"] for job in jobs[1:-1]] == [JobState.CONTINUED] * len(cuts)
 
 
 # -- stopped --------------------------------------------------------------------------------------

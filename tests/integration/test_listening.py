@@ -217,7 +217,8 @@ async def test_a_recording_is_known_again(store: str, database: AnyDatabase) -> 
         (said,) = await line.attempt("said")
         assert said
         assert "bicycle" not in said  # check sums, no words
-        async with database.write() as tx:
+        async with database.write() as tx:  # somebody has listened, and said what it was
+            await write(tx, "UPDATE attempts SET label = ?1", [("machine",)])
             await write(tx, "UPDATE members SET state = ?1, next_at = 0", [("retry",)])
         campaign = (await rows(database, "SELECT id FROM campaigns"))[0][0]
         (again,) = await line.daemon.take(campaign)
@@ -229,6 +230,23 @@ async def test_a_recording_is_known_again(store: str, database: AnyDatabase) -> 
         await spoken(second, recording)
 
         await judged(second, "unknown", "machine")  # the words took longer than the deadline
+
+
+async def test_what_could_not_be_told_is_no_recording(store: str, database: AnyDatabase) -> None:
+    """A front desk picks up with the same words every time."""
+    desk = "baker and sons roofing linda at the front desk good morning"
+    async with line_to(store, database) as line:
+        await line.answer()
+        await spoken(line, desk)
+        await line.end()
+        await line.daemon.batcher.settled()
+
+        async with database.read() as tx:
+            earlier = await tx.rows(
+                "heard_before", phone=line.claim.to, attempt_id="another", limit=9
+            )
+
+        assert earlier == []
 
 
 async def test_a_restart_in_the_middle_of_a_call_goes_on_listening(

@@ -310,3 +310,13 @@ def test_a_dry_run_without_a_database_names_the_one_that_is_missing(tmp_path: Pa
     assert done.code == 3
     assert "there is no database dialer.db" in done.err
     assert [*tmp_path.iterdir()] == []
+
+
+def test_json_stays_json_where_columns_are_chosen(tmp_path: Path) -> None:
+    operator = Cli(tmp_path)
+    operator.here("db", "upgrade").ok()
+    operator.here("numbers", "add", "+16465550100").ok()
+
+    chosen = operator.here("numbers", "list", "--json", "--columns", "id").ok()
+
+    assert chosen.json == [{"id": 1}]

@@ -411,12 +411,18 @@ def test_a_person_whom_the_screening_assistant_puts_through_is_told() -> None:
     assert short(told_of(*screened, text(9000, TextCue.BRIEF)))[-1] == ("human", 9000)
 
 
+def test_somebody_may_pick_up_late_behind_an_assistant_that_asked_late() -> None:
+    told = told_of(text(9000, TextCue.SCREENING), text(66_000, TextCue.LIVE))
+
+    assert short(told)[-1] == ("human", 66_000)
+
+
 def test_what_the_assistant_says_itself_is_no_person() -> None:
     screened = text(2500, TextCue.SCREENING), text(2600, TextCue.BRIEF)
 
     assert short(told_of(*speech((300, 4500), (5500, 6500)), *screened)) == [
         ("machine:screening", 2500),
-        ("over:cap", 45_000),
+        ("over:cap", 62_500),
     ]
 
 
@@ -436,7 +442,7 @@ def test_an_assistant_that_asks_again_is_told_again_but_not_for_ever() -> None:
         ("machine:screening", 2500),
         ("machine:screening", 7500),
         ("machine:screening", 12_500),
-        ("over:cap", 45_000),
+        ("over:cap", 72_500),
     ]
 
 

@@ -220,6 +220,26 @@ def test_a_verdict_asks_for_what_the_campaign_says(
     assert all(action.sid == SID for action in one_by_one)
 
 
+@pytest.mark.parametrize(
+    ("known", "together", "actions"),
+    [
+        ([], ["machine", "greeting_over_beep"], [LeaveMessage]),  # told by the beep itself
+        (["voicemail"], ["greeting_over_silence", "greeting_over_beep"], [LeaveMessage] * 2),
+        (["voicemail"], ["greeting_over_beep", "human"], []),  # no message was ever begun
+        ([], ["screening", "human"], []),
+    ],
+)
+def test_news_that_come_together_ask_for_nothing_twice(
+    known: list[str], together: list[str], actions: list[type]
+) -> None:
+    news = [told(word, sequence) for sequence, word in enumerate([*known, *together], 1)]
+
+    batches = [news[: len(known)], news[len(known) :]]
+    asked_for = asked(record(LEAVE), *filter(None, batches))
+
+    assert [type(action) for action in asked_for] == actions
+
+
 @pytest.mark.parametrize("amd", [AmdMode.CARRIER, AmdMode.OFF])
 def test_our_verdicts_ask_for_nothing_where_another_acts(amd: AmdMode) -> None:
     assert asked(record(HANG, amd), [told("voicemail", 1)], [told("fax", 2)]) == []

@@ -17,13 +17,14 @@ SELECT a.id, a.sid, a.phone, a.answered_at, c.amd, c.amd_shadow, g.options, ct.l
  WHERE a.id = :attempt_id AND a.closed_at IS NULL;
 
 -- name: heard_before
--- By way of the callee. Where a person was heard, the same words are no machine's.
+-- By way of the callee. Only what a machine has said: whoever could not be told was talked to,
+-- and people, too, pick up with the same words each time.
 SELECT a.said
   FROM contacts c
   JOIN members m ON m.contact_id = c.id
   JOIN attempts a ON a.member_id = m.id
  WHERE c.phone = :phone AND a.phone = :phone AND a.id <> :attempt_id AND a.said <> ''
-   AND coalesce(a.label, a.verdict, 'unknown') <> 'human'
+   AND coalesce(a.label, a.verdict) = 'machine'
  ORDER BY a.id DESC
  LIMIT :limit;
 
@@ -38,7 +39,13 @@ VALUES (:attempt_id, :mode, :seq, :acting, :verdict, :kind, :confidence, :cause,
 UPDATE attempts SET said = :said WHERE id = :id;
 
 -- name: live_call^
-SELECT id, sid FROM attempts WHERE closed_at IS NULL AND (id = :call OR sid = :call);
+-- One that the carrier has named, and that was answered.
+SELECT a.id, a.sid
+  FROM attempts a
+ WHERE a.closed_at IS NULL AND a.sid IS NOT NULL AND (a.id = :call OR a.sid = :call)
+   AND (a.answered_at IS NOT NULL
+        OR EXISTS (SELECT 1 FROM call_events e
+                    WHERE e.attempt_id = a.id AND e.source = 'answer'));
 
 -- name: verdicts_of_call
 SELECT mode, seq, acting, verdict, kind, confidence, cause, at_ms, detector, model, decided_at
