@@ -200,8 +200,8 @@ def engine_from(
         sweep_s=settings.sweep_s,
         meters=meters,
     )
-    errands = Errands(
-        carrier, lambda topic, attempt_id: f"{settings.public_url}/twilio/{topic}/{attempt_id}"
+    errands = Errands(  # asked only then for an address, which an engine without a carrier lacks
+        carrier, lambda topic, attempt_id: carrier_config(settings).topic_url(topic, attempt_id)
     )
     listener = Listener(
         clock,

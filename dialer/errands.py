@@ -1,17 +1,21 @@
 """What a verdict asks the carrier to do: hang up on a machine, or go on with another document.
 
-All of it races with the end of the call; a call that is over already is what was wanted.
+All of it races with the end of the call; a call that is over already is what was wanted. What is
+asked of one call races with itself as well: a request that was put off and is made again could come
+after a later one, and send a person who is connected already to the words for a machine. So the
+newest errand of a call ends those before it, and waits for their end.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from dialer.errors import DialerError
 from dialer.folding import Action, Connect, HangUp, Identify, LeaveMessage
 from dialer.lazy_log import Log
-from dialer.model import AttemptId
+from dialer.model import AttemptId, CallSid
 from dialer.ports import Carrier
 
 log = Log()
@@ -31,6 +35,7 @@ class Errands:
         self._carrier = carrier
         self._address = address
         self._queue: asyncio.Queue[Action] = asyncio.Queue()
+        self._under_way: dict[CallSid, set[asyncio.Task[None]]] = {}
 
     def reach(self, address: Address) -> None:
         """From now on the carrier is sent to other addresses."""
@@ -40,10 +45,27 @@ class Errands:
         self._queue.put_nowait(action)
 
     async def run(self) -> None:
-        """Do what is asked for ever, each errand in a task of its own."""
+        """Do what is asked for ever: calls beside one another, and of each the newest errand."""
         async with asyncio.TaskGroup() as errands:
             while True:
-                errands.create_task(self._do(await self._queue.get()))
+                action = await self._queue.get()
+                earlier = tuple(self._under_way.get(action.sid, ()))
+                _call_off(earlier)
+                errand = errands.create_task(self._after(earlier, action))
+                self._under_way.setdefault(action.sid, set()).add(errand)
+                errand.add_done_callback(partial(self._forget, action.sid))
+
+    def _forget(self, sid: CallSid, errand: asyncio.Task[None]) -> None:
+        of_call = self._under_way[sid]
+        of_call.discard(errand)
+        if not of_call:
+            del self._under_way[sid]
+
+    async def _after(self, earlier: Collection[asyncio.Task[None]], action: Action) -> None:
+        """Do what is asked when all *earlier* errands of the call have ended."""
+        if earlier:
+            await asyncio.wait(earlier)
+        await self._do(action)
 
     async def _do(self, action: Action) -> None:
         try:
@@ -55,3 +77,10 @@ class Errands:
                 )
         except DialerError as error:
             log.warning("errand.failed", action=type(action).__name__, error=str(error))
+
+
+def _call_off(errands: Collection[asyncio.Task[None]]) -> None:
+    """Cancel each once: a second time would break into its tidying up."""
+    for errand in errands:
+        if not errand.cancelling():
+            errand.cancel()

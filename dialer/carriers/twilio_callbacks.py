@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from dialer.carriers import twilio_stream, twilio_transcripts, twiml
 from dialer.carriers.rfc2822 import parse_date
 from dialer.carriers.twilio_config import TwilioConfig, as_websocket
+from dialer.carriers.twilio_stream import CALL_SID
 from dialer.errors import UsageError
 from dialer.model import (
     AttemptId,
@@ -33,7 +34,6 @@ SIGNATURE_HEADER: Final = "x-twilio-signature"
 #: Twilio sends some forty fields; a body with more than this is not read.
 MAX_FIELDS: Final = 500
 
-_SID: Final = re.compile(r"[!-~]{1,128}")  # compatible servers have other forms than CA + 32 hex
 _WORD: Final = re.compile(r"[a-zA-Z_-]{1,40}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -259,7 +259,7 @@ def _event(
 
 
 def _sid(form: Mapping[str, str]) -> CallSid:
-    sid = _match(_SID, form.get("CallSid"))
+    sid = _match(CALL_SID, form.get("CallSid"))
     if sid is None:
         raise UsageError("the callback names no call: CallSid is missing")
     return CallSid(sid)

@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import re
 from typing import Any, Final
 
 from dialer.errors import UsageError
@@ -12,6 +13,8 @@ from dialer.ports import Sound, StreamBegan, StreamEnded, StreamNews
 INBOUND: Final = "inbound"
 #: What both ends agreed on: mu-law, 8000 samples a second, one channel.
 _FORMAT: Final = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+#: The name of a call; compatible servers have other forms than CA + 32 hex.
+CALL_SID: Final = re.compile(r"[!-~]{1,128}")
 #: A timestamp longer than this many digits is none: 9 are eleven days.
 _MOST_DIGITS: Final = 9
 
@@ -38,10 +41,10 @@ def read(text: str) -> StreamNews | None:
 
 def _began(start: dict[str, Any]) -> StreamBegan:
     sid, given = start.get("callSid"), start.get("customParameters")
-    if not isinstance(sid, str) or not sid:
-        raise UsageError("the stream names no call: callSid is missing")
+    if not isinstance(sid, str) or not CALL_SID.fullmatch(sid):
+        raise UsageError("the stream names no call: callSid is missing, or no name")
     if start.get("mediaFormat", _FORMAT) != _FORMAT:
-        raise UsageError(f"the stream is in a format we cannot hear: {start['mediaFormat']!r}")
+        raise UsageError("the stream is in a format we cannot hear: mediaFormat")
     token = given.get("token") if isinstance(given, dict) else None
     return StreamBegan(CallSid(sid), token if isinstance(token, str) else "")
 

@@ -5,10 +5,12 @@ Nothing here can harm a call: whatever is wrong ends the stream, and the call go
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dialer.errors import DialerError, UsageError
 from dialer.lazy_log import Log
@@ -16,7 +18,7 @@ from dialer.listening.listener import Listener
 from dialer.listening.session import Session
 from dialer.model import AttemptId
 from dialer.ports import Sound, StreamBegan, StreamEnded
-from dialer.web.callbacks import ATTEMPT_ID, target_of
+from dialer.web.callbacks import ATTEMPT_ID, insist, target_of
 from dialer.web.services import WebServices
 
 #: Twilio's messages hold 160 bytes of sound and are below 500 characters.
@@ -30,7 +32,9 @@ BURST_S: Final = 5
 PATIENCE_S: Final = 30.0
 
 #: How a stream is closed (RFC 6455 §7.4.1).
-DONE, UNREADABLE, UNWANTED, TOO_BIG = 1000, 1003, 1008, 1009
+DONE, UNREADABLE, UNWANTED, TOO_BIG, UNABLE = 1000, 1003, 1008, 1009, 1011
+#: What speaking to somebody raises who has gone: OSError as long as nothing was accepted.
+_GONE: Final = (WebSocketDisconnect, OSError)
 
 log = Log()
 
@@ -46,9 +50,10 @@ def media_routes(services: WebServices) -> Sequence[BaseRoute]:
         signed = services.door.stream_authentic(target_of(websocket.scope), websocket.headers)
         if not (ATTEMPT_ID.fullmatch(attempt_id) and signed):
             log.warning("callback.refused", topic="media", attempt=attempt_id)
-            await websocket.close()  # before it was accepted: HTTP 403
+            await _close(websocket, DONE)  # before it was accepted: HTTP 403
             return
-        await websocket.accept()
+        with suppress(*_GONE):  # then the next message says so
+            await websocket.accept()
         await _Stream(services, listener, websocket, AttemptId(attempt_id)).run()
 
     return [WebSocketRoute("/twilio/media/{attempt_id}", endpoint, name="media")]
@@ -70,6 +75,12 @@ class Allowance:
         return self._left >= 0
 
 
+async def _close(websocket: WebSocket, code: int) -> None:
+    """Close a stream; the other side may have gone without a word."""
+    with suppress(*_GONE):
+        await websocket.close(code)
+
+
 class _ClosedError(Exception):
     """The stream is to be closed; nothing but the code is told to the other side."""
 
@@ -88,6 +99,7 @@ class _Stream:
         self._listener = listener
         self._websocket = websocket
         self._attempt_id = attempt_id
+        self._patience_s = services.patience_s
         self._session: Session | None = None
         now_s = asyncio.get_running_loop().time()
         self._messages = Allowance(MESSAGES_PER_S, BURST_S, now_s)
@@ -101,10 +113,10 @@ class _Stream:
         except _ClosedError as closed:
             if closed.code != DONE:
                 log.warning("stream.closed", attempt=self._attempt_id, why=str(closed))
-            await self._websocket.close(closed.code)
+            await _close(self._websocket, closed.code)
         except DialerError as error:
             log.warning("stream.closed", attempt=self._attempt_id, why=str(error))
-            await self._websocket.close(UNWANTED)
+            await _close(self._websocket, UNWANTED)
 
     async def _text(self) -> str | None:
         """The next message; None when the other side has closed."""
@@ -138,12 +150,20 @@ class _Stream:
                 raise _ClosedError(DONE, "the stream has ended")
 
     async def _begin(self, began: StreamBegan) -> None:
-        """A stream proves once that it is its call's; a call has one."""
+        """A stream proves once that it is its call's; a call has one.
+
+        A store that fails for a moment is asked again: the carrier opens no second stream.
+        """
         if self._session is not None:
             raise _ClosedError(UNWANTED, "it began twice")
         if not self._door.stream_proven(self._attempt_id, began.token):
             raise _ClosedError(UNWANTED, "it has not the token of its call")
-        self._session = await self._listener.stream(self._attempt_id, began.sid)
+        open_stream = partial(self._listener.stream, self._attempt_id)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                self._session = await insist(open_stream, began.sid)
+        except TimeoutError:
+            raise _ClosedError(UNABLE, "its call could not be looked up in time") from None
         if self._session is None:
             raise _ClosedError(UNWANTED, "its call is over, or has another stream")
 

@@ -11,13 +11,16 @@ from starlette.routing import BaseRoute, Route
 
 from dialer.errors import DialerError, UsageError
 from dialer.lazy_log import Log
+from dialer.masking import mask
 from dialer.model import AttemptId
 from dialer.ports import Deaf, Words
 from dialer.web.callbacks import MAX_BODY_BYTES, Handle, topic_route
-from dialer.web.services import WebServices
+from dialer.web.services import LiveCall, WebServices
 
 PROMPTS: Final = "/api/v1/calls/{call}/prompts"
 _BEARER: Final = "Bearer "
+#: Of the carrier's own words a log keeps so many characters.
+_MOST_WHY: Final = 200
 
 log = Log()
 
@@ -37,7 +40,7 @@ def _transcript(services: WebServices) -> Handle:
             log.warning("callback.rejected", attempt=attempt_id, error=error.message)
             return Response(status_code=400)
         if isinstance(told, Deaf):
-            log.error("transcription.failed", attempt=attempt_id, error=told.why)
+            log.error("transcription.failed", attempt=attempt_id, error=mask(told.why)[:_MOST_WHY])
         elif told is not None and services.listener is not None:
             try:
                 await services.listener.words(attempt_id, "transcription", told)
@@ -73,6 +76,7 @@ def _endpoint(services: WebServices) -> Callable[[Request], Awaitable[Response]]
             return _refused(400, "the body is not JSON: send the message as it came")
         except UsageError as error:
             return _refused(400, error.message)
+        call: LiveCall | None = None
         try:
             call = await services.call_named(request.path_params["call"])
             if call is None:
@@ -81,7 +85,8 @@ def _endpoint(services: WebServices) -> Callable[[Request], Awaitable[Response]]
                 text, last = prompt
                 await listener.words(call.attempt_id, "agent", Words(call.sid, None, text, last))
         except DialerError as error:
-            log.warning("event.refused", call=request.path_params["call"], error=error.message)
+            attempt_id = None if call is None else call.attempt_id  # not what the agent calls it
+            log.warning("event.refused", attempt=attempt_id, error=error.message)
             return _refused(503, "it could not be taken in; go on")
         return Response(status_code=204)
 

@@ -4,12 +4,15 @@ import asyncio
 import json
 import xml.etree.ElementTree as ET
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
+from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -18,11 +21,23 @@ from amd.signals import Signal, Speech, Tone, ToneKind
 from dialer.app import app_from, carrier_config
 from dialer.carriers.twilio_callbacks import TwilioCallbacks
 from dialer.daemon import _web_server, listen
+from dialer.errors import StoreBusyError
+from dialer.listening.session import Session
 from dialer.listening.sound import Ears
-from dialer.model import AmdMode
+from dialer.model import AmdMode, AttemptId, CallSid
 from dialer.store.opening import AnyDatabase
+from dialer.web import callbacks
 from dialer.web.current import CurrentWeb
-from dialer.web.media import BURST_S, DONE, MESSAGES_PER_S, TOO_BIG, UNREADABLE, UNWANTED, Allowance
+from dialer.web.media import (
+    BURST_S,
+    DONE,
+    MESSAGES_PER_S,
+    TOO_BIG,
+    UNABLE,
+    UNREADABLE,
+    UNWANTED,
+    Allowance,
+)
 from tests.support.engine import rows, running, settings_for, sid, until
 from tests.support.listening import AUTH_TOKEN, CREDENTIALS, Line, line_to
 
@@ -41,6 +56,14 @@ class FakeEar:
         if payload.startswith(FAX):
             return [Tone(at_ms, ToneKind.FAX, 700)]
         return [Speech(at_ms, True)] if payload.startswith(SPEECH) else []
+
+
+@pytest.fixture
+def store(tmp_path: Path, sqlite_template: bytes) -> str:
+    """The sockets do not know the database; what is kept is tested on both in test_listening."""
+    path = tmp_path / "dialer.db"
+    path.write_bytes(sqlite_template)
+    return str(path)
 
 
 @dataclass
@@ -86,16 +109,19 @@ def media(sound: bytes, at_ms: int, **changes: Any) -> str:
 
 @asynccontextmanager
 async def listening_to(
-    store: str, database: AnyDatabase, **fields: Any
+    store: str,
+    database: AnyDatabase,
+    *,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    **fields: Any,
 ) -> AsyncIterator[Listening]:
     """An answered call whose sound may be sent."""
     given = {"amd": AmdMode.ML} | fields
     async with line_to(store, database, **given) as line:
         engine, ear = line.daemon.engine, FakeEar()
         engine.listener._load_ears = lambda: Ears("test-1", lambda: ear)
-        settings = settings_for(store, **CREDENTIALS)
-        door = TwilioCallbacks(carrier_config(settings))
-        app = app_from(settings, engine, line.carrier, door)
+        read = settings_for(store, **CREDENTIALS, **settings)
+        app = app_from(read, engine, line.carrier, TwilioCallbacks(carrier_config(read)))
         with listen("127.0.0.1", 0) as listener:
             server = _web_server(app, CurrentWeb(app.web))
             async with running(lambda: server.serve(sockets=[listener])):
@@ -191,8 +217,10 @@ BAD: Final = [
 async def test_a_malformed_message_ends_its_stream_and_nothing_else(
     store: str, database: AnyDatabase, frame: str | bytes, code: int
 ) -> None:
-    fused = {"amd": AmdMode.FUSED}
-    async with listening_to(store, database, **fused) as call, call.stream() as websocket:
+    async with (
+        listening_to(store, database, amd=AmdMode.FUSED) as call,
+        call.stream() as websocket,
+    ):
         await call.begin(websocket)
         await websocket.send(frame)
 
@@ -303,3 +331,90 @@ async def test_without_ears_a_call_counts_as_a_persons(store: str, database: Any
         assert await call.line.attempt("outcome") == ("human",)
         assert call.line.carrier.hung_up == []
         assert sid(1) == call.line.sid
+
+
+def busy_for(call: Listening, monkeypatch: pytest.MonkeyPatch, times: float) -> list[AttemptId]:
+    """Have the store fail so often when a stream's call is looked up; gives what it was asked."""
+    listener, asked = call.line.daemon.engine.listener, list[AttemptId]()
+    look_up = listener.stream
+
+    async def stream(attempt_id: AttemptId, call_sid: CallSid) -> Session | None:
+        asked.append(attempt_id)
+        if len(asked) <= times:
+            raise StoreBusyError("database is locked")
+        return await look_up(attempt_id, call_sid)
+
+    monkeypatch.setattr(listener, "stream", stream)
+    monkeypatch.setattr(callbacks, "ASK_AGAIN_S", 0.001)
+    return asked
+
+
+async def test_a_store_that_is_busy_for_a_moment_makes_no_call_deaf(
+    store: str, database: AnyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening_to(store, database) as call, call.stream() as websocket:
+        asked = busy_for(call, monkeypatch, 2)
+        await call.begin(websocket)
+        await websocket.send(media(FAX, 155))
+        await until(lambda: bool(call.line.carrier.hung_up))
+
+    assert asked == [call.line.claim.attempt_id] * 3
+
+
+async def test_a_store_that_stays_busy_ends_the_stream(
+    store: str, database: AnyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = {"answer_patience_s": 0.05}
+    async with listening_to(store, database, settings=hasty) as call, call.stream() as websocket:
+        asked = busy_for(call, monkeypatch, float("inf"))
+        with capture_logs() as logs:
+            await call.begin(websocket)
+            assert await closed_with(websocket) == UNABLE
+
+    assert len(asked) > 1
+    assert [line["event"] for line in logs] == ["stream.closed"]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("last", ["websocket.accept", "websocket.close"])
+async def test_whoever_goes_without_a_word_leaves_no_trouble(
+    store: str, database: AnyDatabase, signed: bool, last: str
+) -> None:
+    """The other side goes just before it is told *last*."""
+    given: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": "{"},
+        {"type": "websocket.disconnect", "code": 1006},
+    ]
+    told: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return given.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message["type"])
+        if last in told:
+            raise OSError  # as servers do
+
+    async with line_to(store, database, amd=AmdMode.ML) as line:
+        settings = settings_for(store, **CREDENTIALS)
+        door = TwilioCallbacks(carrier_config(settings))
+        web = app_from(settings, line.daemon.engine, line.carrier, door).web
+        await web(handshake(line, signed=signed), receive, send)
+
+    assert told == (["websocket.accept"] if signed else []) + ["websocket.close"]
+
+
+def handshake(line: Line, *, signed: bool) -> dict[str, Any]:
+    """The request for a websocket, as a server hands it on."""
+    target = f"/twilio/media/{line.claim.attempt_id}"
+    url = f"wss://dialer.example.com{target}" if signed else "wss://evil.example.com"
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, {})
+    return {
+        "type": "websocket",
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": b"",
+        "headers": [(b"x-twilio-signature", signature.encode())],
+        "subprotocols": [],
+    }
