@@ -38,8 +38,9 @@ class Level(StrEnum):
 
 
 _LEVELS: Final = {Level.DEBUG: 10, Level.INFO: 20, Level.WARNING: 30, Level.ERROR: 40}
-#: The logger of the standard library's that keeps this process's level, and logs nothing.
-_LEVEL_KEEPER: Final = logging.getLogger("dialer.level")
+#: This process's level, one number. No logger of the standard library keeps it: any library may
+#: disable those it finds, and the log would fall silent.
+_LEVEL: Final = [logging.INFO]
 _BY_METHOD: Final = {level.value: number for level, number in _LEVELS.items()}
 #: Fields that hold a phone number, or several, in whatever notation.
 _PHONE_FIELDS: Final = frozenset(
@@ -130,7 +131,7 @@ def hide(secrets: Collection[str]) -> None:
 
 def set_level(level: str) -> None:
     """Log from *level* on, from now on."""
-    _LEVEL_KEEPER.setLevel(_LEVELS[Level(level)])
+    _LEVEL[0] = _LEVELS[Level(level)]
 
 
 def configure_command(log_format: str) -> None:
@@ -291,7 +292,7 @@ def _loud_enough(
     _logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Whether to go on: loggers are kept once made, so that the level is looked up each time."""
-    if not _LEVEL_KEEPER.isEnabledFor(_BY_METHOD.get(method, logging.CRITICAL)):
+    if _BY_METHOD.get(method, logging.CRITICAL) < _LEVEL[0]:
         raise structlog.DropEvent
     return event
 
